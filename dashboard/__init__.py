@@ -1,0 +1,1 @@
+"""Scorecast's rooms; each imports only those below it (see docs/architecture.md)."""

@@ -1,0 +1,1 @@
+"""The Redis tools: client, embedded server, key names, scripts. Knows nothing of players and Flask."""

@@ -1,0 +1,1 @@
+"""The only room of HTTP and Socket.IO. Knows no Redis commands."""
