@@ -1,0 +1,117 @@
+"""The settings: one frozen object, read once at the start.
+
+Owns: names, defaults, allowed values and their explanation (the same text is the command line's help). `run.py` calls
+`load`, nobody else reads the environment; `app.py` hands each part its own slice.
+"""
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from dashboard.errors import BadSetting
+
+Words = Annotated[tuple[str, ...], NoDecode]
+SECRET = ("api_keys", "operator_key")
+
+
+class Settings(BaseSettings):
+    """Every setting. Each comes from a flag, else the environment, else the file `.env`, else its default."""
+
+    model_config = SettingsConfigDict(frozen=True, env_file=".env", extra="ignore", env_ignore_empty=True)
+
+    host: str = Field("127.0.0.1", description="address to listen on; anything but loopback needs API_KEYS")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one and prints it")
+    redis_url: str | None = Field(
+        None,
+        description="redis://, rediss:// or unix:// address of a Redis >= 6.2 or Valkey; unset: an embedded store",
+    )
+    data_dir: Path = Field(Path("data"), description="folder of the embedded store")
+    durability: Literal["always", "everysec", "replicated"] = Field(
+        "always",
+        description="when a score is acknowledged: `always` after its sync to disk, `everysec` after its write (a crash "
+        "may lose 2 s), `replicated` (needs REDIS_URL) when one replica has it",
+    )
+    api_keys: Words = Field(
+        (),
+        description="comma-separated keys of which one must come with every write (X-API-Key); unset: none needed",
+    )
+    operator_key: str | None = Field(None, description="key for what only operators may do, such as removing a player")
+    allowed_origins: Words = Field(
+        (),
+        description="comma-separated origins whose pages may connect besides our own, e.g. https://game.example; * is all",
+    )
+    boards: Literal["open", "declared"] = Field(
+        "open", description="`open`: the first score makes a board; `declared`: only PUT does"
+    )
+    tick_ms: int = Field(
+        100, ge=20, le=5000, description="how often changed boards are sent to viewers, in milliseconds"
+    )
+    async_mode: Literal["eventlet", "threading"] = Field(
+        "eventlet", description="how the server runs (not from .env: it is needed before that file is read)"
+    )
+    log_format: Literal["text", "json"] = Field("text", description="log lines for people or for machines")
+
+    @field_validator("api_keys", "allowed_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(word.strip() for word in value.split(",") if word.strip())
+        return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            parts = urlsplit(origin)
+            if origin != "*" and (
+                parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}"
+            ):
+                raise ValueError("allowed are origins such as https://game.example, without a path, or *")
+        return value
+
+    @model_validator(mode="after")
+    def _together(self) -> "Settings":
+        if self.durability == "replicated" and self.redis_url is None:
+            raise ValueError("DURABILITY=replicated: the embedded store has no replica; set REDIS_URL, or use always")
+        if not self.is_loopback and not self.api_keys:
+            raise ValueError(
+                f"HOST={self.host}: others can reach this address, so writes need a key; set API_KEYS=<a long random text> "
+                "or listen on 127.0.0.1"
+            )
+        return self
+
+    @property
+    def is_loopback(self) -> bool:
+        """True where only this machine can reach the address."""
+        try:
+            return self.host == "localhost" or ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def load(**flags: Any) -> Settings:
+    """The settings, with the flags that were given on top. Raises BadSetting: one line with variable, value, remedy."""
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        raise BadSetting(_one_line(error)) from None
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    message = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return message
+    name = str(first["loc"][0])
+    value = "(hidden)" if name in SECRET else first["input"]
+    if first["type"] == "literal_error":
+        message = f"allowed: {first['ctx']['expected']}"
+    elif bounds := {
+        type(m).__name__: m for m in Settings.model_fields[name].metadata if type(m).__name__ in ("Ge", "Le")
+    }:
+        message = f"allowed: a whole number from {bounds['Ge'].ge} to {bounds['Le'].le}"
+    return f"{name.upper()}={value}: {message}"

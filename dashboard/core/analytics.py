@@ -1,0 +1,79 @@
+"""Analytics of one board over time: how many scores came, and who led, in buckets of STEP_S seconds.
+
+Owns: reading the history stream. It is written by `submit_scores.lua`: the first score of a new bucket notes how the
+last one ended. A bucket without scores has no entry: nothing came, nobody moved.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from dashboard.core.boards import Boards, pick_period
+from dashboard.core.clock import Clock
+from dashboard.core.periods import rfc3339
+from dashboard.errors import InvalidInput
+from dashboard.store import keys
+from dashboard.store.client import Client
+from dashboard.store.scripts import answering
+from dashboard.values import Pulse, Standing
+
+STEP_S = 5
+
+
+class Analytics:
+    """Reads what happened on boards."""
+
+    def __init__(self, client: Client, boards: Boards, clock: Clock) -> None:
+        self._client = client
+        self._boards = boards
+        self._clock = clock
+
+    def history(
+        self,
+        board: str,
+        kind: str,
+        *,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        step_s: int = STEP_S,
+    ) -> list[Pulse]:
+        """Closed buckets that began in [from_ms, to_ms), oldest first, joined to `step_s` (a multiple of STEP_S).
+
+        Defaults: the last hour; never before the period began. About the last hour of activity is kept.
+        Raises BoardNotFound, InvalidInput. One round trip.
+        """
+        if step_s < STEP_S or step_s % STEP_S:
+            raise InvalidInput(f"step is a multiple of {STEP_S} seconds", ("/step", f"a multiple of {STEP_S}"))
+        now_ms = self._clock.now_ms()
+        period = pick_period(self._boards.get(board).settings, kind, now_ms)
+        start = max(now_ms - 3_600_000 if from_ms is None else from_ms, period.start_ms)
+        with answering():  # an entry is written after its bucket began, so its id is never smaller
+            entries = self._client.xrange(keys.history(board), min=max(start, 0))
+        pulses = [_pulse(fields, kind) for _, fields in entries]
+        return _joined([p for p in pulses if start <= p.at_ms < (to_ms or now_ms)], 1000 * step_s)
+
+
+def as_point(pulse: Pulse) -> dict[str, Any]:
+    """A bucket as it goes over the wire: `{"at", "scores", "rows"}`."""
+    return {"at": rfc3339(pulse.at_ms), "scores": pulse.scores, "rows": [row.as_dict() for row in pulse.rows]}
+
+
+def _pulse(fields: dict[bytes, bytes], kind: str) -> Pulse:
+    flat: Sequence[str] = ()
+    for name, value in fields.items():
+        if name.split(b":")[0].decode() == kind:
+            flat = list(json.loads(value))  # an empty table is written as {}
+    rows = tuple(Standing(i, p, int(s)) for i, (p, s) in enumerate(zip(flat[::2], flat[1::2], strict=True), 1))
+    return Pulse(int(fields[b"at"]), int(fields[b"scores"]), rows)
+
+
+def _joined(pulses: list[Pulse], step_ms: int) -> list[Pulse]:
+    joined: list[Pulse] = []
+    for pulse in pulses:
+        at_ms = pulse.at_ms - pulse.at_ms % step_ms
+        if joined and joined[-1].at_ms == at_ms:
+            joined[-1] = replace(pulse, at_ms=at_ms, scores=joined[-1].scores + pulse.scores)
+        else:
+            joined.append(replace(pulse, at_ms=at_ms))
+    return joined

@@ -1,0 +1,202 @@
+"""Boards: their settings, from the first declaration to deletion.
+
+Owns: settings and their revision, the list of boards, versions. Leaves to others: scores (`scores.py`), reading rows
+(`rankings.py`). Settings are remembered in this process; every script checks the revision it is handed, so that a
+remembered setting is never used after it changed.
+"""
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+from dashboard.core.clock import Clock
+from dashboard.core.periods import Period, period
+from dashboard.errors import BoardConflict, BoardNotDeclared, BoardNotFound, InvalidInput, StoreUnavailable
+from dashboard.store import keys
+from dashboard.store.client import Client
+from dashboard.store.scripts import Scripts, answering
+from dashboard.values import Board, BoardSettings
+
+RE_RANKING = ("order", "rule", "ties")
+ATTEMPTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """How far a board has come: `number` rises with every change of ranks, `position` is its last event's id."""
+
+    revision: str
+    number: int
+    position: str
+    scores: int
+
+
+ABSENT = Version("", 0, "0-0", 0)
+
+
+class Boards:
+    """All boards of one store. `declared_only`: a score does not make a board, only PUT does."""
+
+    def __init__(self, client: Client, scripts: Scripts, clock: Clock, *, declared_only: bool = False) -> None:
+        self._client = client
+        self._scripts = scripts
+        self._clock = clock
+        self._declared_only = declared_only
+        self._known: dict[str, Board] = {}
+
+    def get(self, name: str) -> Board:
+        """The board, as remembered or read. Raises BoardNotFound. At most one round trip."""
+        board = self._known.get(name) or self.read(name)
+        if board is None:
+            raise BoardNotFound(f"There is no board {name!r}. PUT it, or post its first score.")
+        return board
+
+    def ensure(self, name: str, settings: BoardSettings | None = None) -> Board:
+        """The board; made with `settings` (or the defaults) where it is absent. No round trip if remembered.
+
+        Raises BoardNotDeclared.
+        """
+        for _ in range(ATTEMPTS):
+            board = self._known.get(name) or self.read(name)
+            if board is not None:
+                return board
+            if self._declared_only:
+                raise BoardNotDeclared(f"Nobody declared the board {name!r}: PUT it first (BOARDS=declared).")
+            self._write(name, "", settings or BoardSettings(), re_ranks=False)
+        raise StoreUnavailable(f"The board {name!r} keeps changing; try again.")
+
+    def put(self, name: str, settings: BoardSettings) -> tuple[Board, bool]:
+        """Declare or change a board; true if it is new. Raises BoardConflict where stored scores would be ranked anew."""
+        for _ in range(ATTEMPTS):
+            board = self.read(name)
+            if board is not None and board.settings == settings:
+                return board, False
+            old = board.settings if board else settings
+            changed = [field for field in RE_RANKING if getattr(old, field) != getattr(settings, field)]
+            reply = self._write(name, board.revision if board else "", settings, re_ranks=bool(changed))
+            if reply == b"ok":
+                return self.get(name), board is None
+            if reply == b"scores":
+                raise BoardConflict(
+                    f"The board {name!r} has scores; changing {', '.join(changed)} would rank them anew. "
+                    "Make another board, or delete this one first.",
+                    fields=changed,
+                )
+        raise StoreUnavailable(f"The board {name!r} keeps changing; try again.")
+
+    def delete(self, name: str) -> None:
+        """Delete a board with all its scores. Raises BoardNotFound. Three round trips."""
+        for _ in range(ATTEMPTS):
+            periods = self.periods(name)
+            others = (keys.events(name), keys.history(name), keys.marks(name), keys.audit(name))
+            names = [
+                keys.board(name),
+                keys.periods(name),
+                *others,
+                *(keys.ranking(name, id) for id in periods),
+            ]
+            reply = self._scripts.write("delete_board", names, [keys.CHANGED, name, len(periods)])
+            self.forget(name)
+            if reply == b"periods":
+                continue
+            with answering():
+                self._client.srem(keys.BOARDS, name)
+                if self._client.exists(keys.board(name)):  # made anew in between
+                    self._client.sadd(keys.BOARDS, name)
+            if reply == b"absent":
+                raise BoardNotFound(f"There is no board {name!r}.")
+            return
+        raise StoreUnavailable(f"The board {name!r} keeps changing; try again.")
+
+    def all(self) -> list[Board]:
+        """All boards by name, with the number of players in their first period. Three round trips."""
+        with answering():
+            names = sorted(raw.decode() for raw in self._client.smembers(keys.BOARDS))
+            with self._client.pipeline(transaction=False) as pipe:
+                for name in names:
+                    pipe.hmget(keys.board(name), "revision", "settings")
+                found = [
+                    board for name, reply in zip(names, pipe.execute(), strict=True) if (board := _parse(name, reply))
+                ]
+        return self._counted(found)
+
+    def with_players(self, board: Board) -> Board:
+        """The board with its number of players. One round trip."""
+        return self._counted([board])[0]
+
+    def read(self, name: str) -> Board | None:
+        """The board as stored now; None if absent. One round trip."""
+        with answering():
+            reply = self._client.hmget(keys.board(name), "revision", "settings")
+        board = _parse(name, reply)
+        if board is None:
+            self._known.pop(name, None)
+        else:
+            self._known[name] = board
+        return board
+
+    def forget(self, name: str) -> None:
+        """A script said that the remembered settings are out of date."""
+        self._known.pop(name, None)
+
+    def versions(self, names: Sequence[str]) -> list[Version]:
+        """How far each board has come; ABSENT for one that does not exist. One round trip for all of them."""
+        with answering(), self._client.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.hmget(keys.board(name), "revision", "version", "position", "scores")
+            replies = pipe.execute()
+        return [
+            Version(r[0].decode(), int(r[1] or 0), (r[2] or b"0-0").decode(), int(r[3] or 0)) if r[0] else ABSENT
+            for r in replies
+        ]
+
+    def periods(self, name: str) -> list[str]:
+        """Ids of all periods that ever had a ranking. One round trip."""
+        with answering():
+            return sorted(raw.decode() for raw in self._client.smembers(keys.periods(name)))
+
+    def mark(self, name: str, id: str) -> str:
+        """An import's stored place, '' if it has not begun. One round trip."""
+        with answering():
+            return str((self._client.hget(keys.marks(name), id) or b"").decode())
+
+    def _write(self, name: str, seen: str, settings: BoardSettings, *, re_ranks: bool) -> bytes:
+        with answering():
+            self._client.sadd(keys.BOARDS, name)  # first: a board that is stored is always listed
+        stored = json.dumps(asdict(settings), ensure_ascii=False)
+        args: Sequence[str | int] = [seen, secrets.token_hex(6), stored, int(re_ranks)]
+        reply: bytes = self._scripts.write("put_board", [keys.board(name)], args)[0]
+        self.forget(name)
+        return reply
+
+    def _counted(self, boards: list[Board]) -> list[Board]:
+        now_ms = self._clock.now_ms()
+        with answering(), self._client.pipeline(transaction=False) as pipe:
+            for board in boards:
+                pipe.zcard(keys.ranking(board.name, period(board.settings.periods[0], now_ms).id))
+            return [replace(board, players=n) for board, n in zip(boards, pipe.execute(), strict=True)]
+
+
+def open_periods(settings: BoardSettings, at_ms: int) -> tuple[Period, ...]:
+    """The periods of a board to which an instant belongs, in the board's order."""
+    return tuple(period(kind, at_ms) for kind in settings.periods)
+
+
+def pick_period(settings: BoardSettings, kind: str, at_ms: int) -> Period:
+    """The board's period of that kind at an instant. Raises InvalidInput naming the kinds there are."""
+    for known in settings.periods:
+        if known == kind:
+            return period(known, at_ms)
+    raise InvalidInput(
+        f"The board has no period {kind!r}; it has {', '.join(settings.periods)}.",
+        ("/period", f"one of {', '.join(settings.periods)}"),
+    )
+
+
+def _parse(name: str, reply: Sequence[bytes | None]) -> Board | None:
+    revision, settings = reply
+    if revision is None or settings is None:
+        return None
+    stored = json.loads(settings)
+    return Board(name, BoardSettings(**{**stored, "periods": tuple(stored["periods"])}), revision.decode())

@@ -1,0 +1,177 @@
+"""Rankings: reading who stands where.
+
+Owns: rows, cursors, percentile. Leaves to others: settings (`boards.py`), writing (`scores.py`). Every answer names the
+version of the board that it shows; rows and version are read in one atomic step.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dashboard.core.boards import Boards, pick_period
+from dashboard.core.clock import Clock
+from dashboard.errors import BadCursor, PlayerNotFound, StoreUnavailable
+from dashboard.store import keys
+from dashboard.store.client import Client
+from dashboard.store.scripts import Scripts, answering
+from dashboard.values import Board, Distribution, Page, Standing
+
+ATTEMPTS = 20
+BINS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One player's place. `percentile` is the share of the other players that stand below, in percent:
+    100 * (players - rank) / (players - 1); 100 for a player who is alone.
+    """
+
+    board: str
+    period: str
+    version: int
+    rank: int
+    player: str
+    score: int
+    players: int
+    percentile: float
+
+
+def percentile(rank: int, players: int) -> float:
+    """Share of the other players that stand below rank, in percent, to four decimals (see Place)."""
+    return 100.0 if players <= 1 else round(100 * (players - rank) / (players - 1), 4)
+
+
+class Rankings:
+    """Reads boards. Period arguments are kinds (`all`, `day`, ...); `at_ms` picks which one, None the open one."""
+
+    def __init__(self, client: Client, scripts: Scripts, boards: Boards, clock: Clock) -> None:
+        self._client = client
+        self._scripts = scripts
+        self._boards = boards
+        self._clock = clock
+
+    def top(
+        self,
+        board: str,
+        kind: str = "all",
+        *,
+        limit: int = 10,
+        cursor: str | None = None,
+        at_ms: int | None = None,
+    ) -> Page:
+        """Rows from the first, or from behind `cursor` (a page's `next`).
+
+        A cursor remembers a row, not a number: scores that change elsewhere make it neither repeat nor skip a row that
+        stayed where it was. Raises BoardNotFound, BadCursor, InvalidInput (period). One round trip.
+        """
+        where: Sequence[str | int] = ("at", 0) if cursor is None else ("after", *_open_cursor(cursor))
+        return self._rows(board, kind, at_ms, limit, where)
+
+    def around(self, board: str, player: str, kind: str = "all", *, radius: int = 5, at_ms: int | None = None) -> Page:
+        """The player with up to `radius` rows above and below. Raises PlayerNotFound. One round trip."""
+        return self._rows(board, kind, at_ms, 0, ("around", player, radius))
+
+    def player(self, board: str, player: str, kind: str = "all", *, at_ms: int | None = None) -> Place:
+        """One player's place. Raises BoardNotFound, PlayerNotFound. One round trip."""
+        page = self._rows(board, kind, at_ms, 0, ("around", player, 0))
+        row = page.rows[0]
+        share = percentile(row.rank, page.players)
+        return Place(board, page.period, page.version, row.rank, row.player, row.score, page.players, share)
+
+    def standings(self, board: str, players: Sequence[str], kind: str = "all", *, at_ms: int | None = None) -> Page:
+        """The rows of a list of players in order of rank; `missing` are those without a score. One round trip."""
+        known, period_id = self._ranking(board, kind, at_ms)
+        name, wanted = keys.ranking(board, period_id), list(dict.fromkeys(players))
+        with answering(), self._client.pipeline(transaction=True) as pipe:
+            pipe.hget(keys.board(board), "version")
+            pipe.zcard(name)
+            for player in wanted:
+                pipe.zscore(name, player)
+                (pipe.zrevrank if known.settings.order == "desc" else pipe.zrank)(name, player)
+            version, count, *found = pipe.execute()
+        pairs = zip(wanted, found[::2], found[1::2], strict=True)
+        rows = [Standing(rank + 1, player, int(score)) for player, score, rank in pairs if rank is not None]
+        here = {row.player for row in rows}
+        return Page(
+            board,
+            period_id,
+            count,
+            int(version or 0),
+            tuple(sorted(rows, key=lambda row: row.rank)),
+            missing=tuple(player for player in wanted if player not in here),
+        )
+
+    def distribution(self, board: str, kind: str = "all") -> Distribution:
+        """Players by score in at most BINS bins of one round width. One round trip."""
+        _, period_id = self._ranking(board, kind, None)
+        reply = self._scripts.read("read_distribution", [keys.ranking(board, period_id)], [BINS])
+        if not reply:
+            return Distribution(0, 1, ())
+        return Distribution(int(reply[0]), int(reply[1]), tuple(reply[2:]))
+
+    def snapshots(self, wanted: Sequence[tuple[Board, str, int]]) -> list[Page]:
+        """The top of several rankings, each as (board, period id, limit), in one round trip for all of them.
+
+        Version and rows of a page are read one after the other, so that a change between them is shown again, never
+        lost: the rows are at least as new as the version.
+        """
+        with answering(), self._client.pipeline(transaction=False) as pipe:
+            for board, period_id, limit in wanted:
+                name = keys.ranking(board.name, period_id)
+                pipe.hget(keys.board(board.name), "version")
+                pipe.zcard(name)
+                (pipe.zrevrange if board.settings.order == "desc" else pipe.zrange)(name, 0, limit - 1, withscores=True)
+            replies = pipe.execute()
+        triples = zip(wanted, replies[::3], replies[1::3], replies[2::3], strict=True)
+        return [
+            Page(
+                board.name,
+                period_id,
+                players,
+                int(version or 0),
+                tuple(Standing(i, member.decode(), int(score)) for i, (member, score) in enumerate(rows, 1)),
+            )
+            for (board, period_id, _), version, players, rows in triples
+        ]
+
+    def _rows(self, board: str, kind: str, at_ms: int | None, limit: int, where: Sequence[str | int]) -> Page:
+        for _ in range(ATTEMPTS):
+            known, period_id = self._ranking(board, kind, at_ms)
+            names = [keys.board(board), keys.ranking(board, period_id)]
+            revision, version, players, start, *flat = self._scripts.read(
+                "read_rows", names, [known.settings.order, limit, *where]
+            )
+            if revision.decode() != known.revision:
+                self._boards.forget(board)
+                continue
+            if start < 0:
+                raise PlayerNotFound(f"There is no player {where[1]!r} on the board {board!r} ({period_id}).")
+            rows = tuple(
+                Standing(start + i, member.decode(), int(score))
+                for i, (member, score) in enumerate(zip(flat[::2], flat[1::2], strict=True), 1)
+            )
+            more = bool(rows) and start + len(rows) < players
+            return Page(board, period_id, players, int(version), rows, _cursor(rows[-1]) if more else None)
+        raise StoreUnavailable(f"The board {board!r} keeps changing; try again.")
+
+    def _ranking(self, board: str, kind: str, at_ms: int | None) -> tuple[Board, str]:
+        known = self._boards.get(board)
+        return known, pick_period(known.settings, kind, self._clock.now_ms() if at_ms is None else at_ms).id
+
+
+def _cursor(row: Standing) -> str:
+    text = json.dumps([row.score, row.player], ensure_ascii=False, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _open_cursor(cursor: str) -> tuple[int, str]:
+    try:
+        score, player = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if type(score) is int and type(player) is str:
+            player.encode()
+            return score, player
+    except (ValueError, TypeError, binascii.Error, RecursionError):
+        pass
+    raise BadCursor("This cursor was not made by this server: take `next` from a page.", ("/cursor", "unknown"))

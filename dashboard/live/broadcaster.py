@@ -1,0 +1,235 @@
+"""The broadcaster: from 'this board changed' to one frame for all who watch it.
+
+Owns: the tick, the polling of rung boards, the sweep that heals lost rings, `sync`.
+Leaves to others: frames (`view.py`), hearing rings (`doorbell.py`), who watches (`audience.py`), connections (`emit`,
+`enter` and `leave` are handed in).
+
+A tick costs one read of versions for the boards that rang lately, and one read of rows for those that changed and are
+watched. A board nobody watches costs nothing.
+"""
+
+import logging
+import secrets
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import count
+from threading import Condition, Event, Lock
+
+from dashboard.core.boards import ABSENT, Boards, Version, pick_period
+from dashboard.core.clock import Clock
+from dashboard.core.rankings import Rankings
+from dashboard.errors import InvalidInput, StoreUnavailable, SyncTimeout
+from dashboard.live.audience import Audience, Move
+from dashboard.live.topics import Topic
+from dashboard.live.view import Frame, View
+from dashboard.values import Board, Page
+
+log = logging.getLogger(__name__)
+
+QUIET_S = 1.0
+"""A rung board is polled until it has been still this long; longer than the store's window between two rings."""
+SWEEP_S = 5.0
+AWAY_S = 1.0
+SYNC_S = 10.0
+
+Emit = Callable[[str, Frame, str], None]
+
+
+@dataclass(slots=True)
+class _Watch:
+    """A view, who watches it, and how much of the store it shows."""
+
+    topic: Topic
+    view: View
+    viewers: set[str] = field(default_factory=set)
+    shows: tuple[str, int, str] | None = None
+    position: tuple[int, int] = (0, 0)
+
+    @property
+    def room(self) -> str:
+        return self.view.room
+
+
+class Broadcaster:
+    """`emit(event, frame, room)` sends to all in a room; `enter` and `leave` (viewer, room) change rooms."""
+
+    def __init__(
+        self,
+        boards: Boards,
+        rankings: Rankings,
+        clock: Clock,
+        emit: Emit,
+        enter: Move,
+        leave: Move,
+        *,
+        tick_ms: int,
+    ) -> None:
+        self._boards = boards
+        self._rankings = rankings
+        self._clock = clock
+        self._emit = emit
+        self._tick_s = tick_ms / 1000
+        self._audience: Audience[_Watch] = Audience(enter, leave)
+        self._rung: dict[str, float] = {}
+        self._bell = Lock()
+        self._sweep_at = 0.0
+        self._changed = Condition()
+        self._stop = Event()
+        self._epochs = (f"{secrets.token_hex(4)}-{n}" for n in count(1))
+        self.frames = 0
+
+    # Viewers --------------------------------------------------------------------------------------------------------
+
+    def subscribe(self, viewer: str, topic: Topic, limit: int) -> Frame:
+        """Let a viewer watch; the answer holds the snapshot from which the next frame goes on.
+
+        A second subscription to a topic replaces the first. No round trip where somebody watches the same already,
+        else two. Raises StoreUnavailable, InvalidInput (a period the board does not have).
+        """
+        with self._changed:
+            view = View(topic.name, limit, "")
+            watch = self._audience.watches.get(view.room)
+            if watch is None:
+                view.epoch = next(self._epochs)
+                watch = _Watch(topic, view)
+                self._refresh([watch], [topic.board], strict=True)
+                self.ring(topic.board)
+            self._audience.join(viewer, topic.name, watch)
+            return watch.view.snapshot()
+
+    def unsubscribe(self, viewer: str, topic: Topic) -> None:
+        """Raises NotSubscribed."""
+        with self._changed:
+            self._audience.quit(viewer, topic.name)
+
+    def gone(self, viewer: str) -> None:
+        """A viewer's connection has ended."""
+        with self._changed:
+            self._audience.gone(viewer)
+
+    def sync(self, viewer: str, topic: Topic, position: str, *, timeout_s: float = SYNC_S) -> int:
+        """Wait until every frame up to that event has been sent to this viewer; the `seq` of the last frame sent.
+
+        Raises NotSubscribed, InvalidInput (not an event's id), SyncTimeout.
+        """
+        wanted = parse_position(position)
+        with self._changed:
+            watch = self._audience.of(viewer, topic.name)
+            self.ring(topic.board, timeout_s)
+            if not self._changed.wait_for(lambda: watch.position >= wanted, timeout_s):
+                raise SyncTimeout(f"{topic.name} has not come to {position} within {timeout_s:g} s: is that its event?")
+            return watch.view.seq
+
+    @property
+    def viewers(self) -> int:
+        """How many viewers watch at least one board."""
+        return len(self._audience)
+
+    # Changes --------------------------------------------------------------------------------------------------------
+
+    def ring(self, board: str, for_s: float = QUIET_S) -> None:
+        """A board may have changed: poll it for a while. Never waits for Redis."""
+        with self._bell:
+            self._rung[board] = max(self._rung.get(board, 0.0), time.monotonic() + for_s)
+
+    def ring_all(self) -> None:
+        """Any board may have changed."""
+        self._sweep_at = 0.0
+
+    def run(self) -> None:
+        """Tick until `stop`. Where Redis is away, look once a second."""
+        away = False
+        while not self._stop.wait(AWAY_S if away else self._tick_s):
+            try:
+                self.tick()
+                if away:
+                    log.info("broadcaster: Redis answers again")
+                away = False
+            except StoreUnavailable as error:
+                if not away:
+                    log.warning("broadcaster: %s", error)
+                away = True
+                self.ring_all()
+            except Exception:
+                log.exception("broadcaster: a tick failed; the next one tries again")
+                self.ring_all()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def tick(self) -> None:
+        """Send what changed since the last tick. At most two round trips, none where nothing rang."""
+        with self._changed:
+            now = time.monotonic()
+            rung = self._ringing(now)
+            sweep = now >= self._sweep_at
+            if sweep:
+                self._sweep_at = now + SWEEP_S
+            watches = [w for w in self._audience.watches.values() if sweep or w.topic.board in rung]
+            if watches:
+                self._refresh(watches, {watch.topic.board for watch in watches})
+                self._changed.notify_all()
+
+    def _ringing(self, now: float) -> set[str]:
+        with self._bell:
+            rung = set(self._rung)
+            self._rung = {board: until for board, until in self._rung.items() if until > now}
+            return rung
+
+    def _refresh(self, watches: Iterable[_Watch], boards: Iterable[str], *, strict: bool = False) -> None:
+        names = list(boards)
+        versions = dict(zip(names, self._boards.versions(names), strict=True))  # before the rows: see snapshots()
+        stale: list[tuple[_Watch, Board | None, Version, str]] = []
+        for watch in watches:
+            version = versions[watch.topic.board]
+            board, period_id = self._ranking(watch.topic, version, strict)
+            if watch.shows == (version.revision, version.number, period_id):
+                watch.position = parse_position(version.position)
+            else:
+                stale.append((watch, board, version, period_id))
+        pages = self._pages(stale)
+        for watch, _, version, period_id in stale:
+            frame = watch.view.advance(pages[watch.topic.board, period_id])
+            self.ring(watch.topic.board)
+            if frame is not None and watch.viewers:
+                self._emit("board", frame, watch.room)
+                self.frames += len(watch.viewers)
+            watch.shows = (version.revision, version.number, period_id)
+            watch.position = parse_position(version.position)
+
+    def _ranking(self, topic: Topic, version: Version, strict: bool) -> tuple[Board | None, str]:
+        if version is ABSENT:
+            return None, ""
+        board = self._boards.get(topic.board)
+        if board.revision != version.revision:
+            board = self._boards.read(topic.board) or board
+        try:
+            return board, pick_period(board.settings, topic.period, self._clock.now_ms()).id
+        except InvalidInput:  # a viewer waited for a board that then came without this period
+            if strict:
+                raise
+            return None, ""
+
+    def _pages(self, stale: list[tuple[_Watch, Board | None, Version, str]]) -> dict[tuple[str, str], Page]:
+        limits: dict[tuple[str, str], int] = defaultdict(int)
+        boards: dict[str, Board] = {}
+        pages = {}
+        for watch, board, _, period_id in stale:
+            pages[watch.topic.board, period_id] = Page(watch.topic.board, period_id, 0, 0, ())
+            if board is not None:
+                boards[board.name] = board
+                limits[board.name, period_id] = max(limits[board.name, period_id], watch.view.limit)
+        if limits:
+            wanted = [(boards[name], period_id, limit) for (name, period_id), limit in limits.items()]
+            pages |= {(page.board, page.period): page for page in self._rankings.snapshots(wanted)}
+        return pages
+
+
+def parse_position(text: str) -> tuple[int, int]:
+    """A stream id as two numbers that compare in its order. Raises InvalidInput."""
+    milliseconds, dash, number = text.partition("-")
+    if dash and all(part.isascii() and part.isdigit() and len(part) < 21 for part in (milliseconds, number)):
+        return int(milliseconds), int(number)
+    raise InvalidInput(f"{text[:60]!r} is no position: take it from the answer to a score.", ("/position", "not an id"))

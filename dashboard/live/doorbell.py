@@ -1,0 +1,59 @@
+"""The doorbell: hears which boards changed, over one pub/sub subscription per process.
+
+A ring is a hint. One that is lost (while Redis restarts, say) is made up for by the broadcaster's sweep, and by ringing
+every board once after each new subscription.
+"""
+
+import logging
+from collections.abc import Callable
+from threading import Event
+
+import redis
+
+from dashboard.store import keys
+from dashboard.store.client import Client
+
+log = logging.getLogger(__name__)
+
+RETRY_S = (0.2, 0.5, 1.0, 2.0)
+LISTEN_S = 1.0
+
+
+class Doorbell:
+    """`ring(board)` is called for every change heard; `ring_all()` after each (new) subscription."""
+
+    def __init__(self, client: Client, ring: Callable[[str], None], ring_all: Callable[[], None]) -> None:
+        self._client = client
+        self._ring = ring
+        self._ring_all = ring_all
+        self._stop = Event()
+        self.listening = Event()
+
+    def run(self) -> None:
+        """Listen until `stop`; subscribe again whenever the connection is lost."""
+        failures = 0
+        while not self._stop.is_set():
+            try:
+                with self._client.pubsub(ignore_subscribe_messages=False) as subscription:
+                    subscription.subscribe(keys.CHANGED)
+                    while not self._stop.is_set():
+                        message = subscription.get_message(timeout=LISTEN_S)
+                        if message is not None:
+                            failures = 0
+                            self._hear(message)
+            except (redis.ConnectionError, redis.TimeoutError) as error:
+                if failures == 0 and not self._stop.is_set():
+                    log.warning("doorbell: lost Redis (%s); subscribing again until it answers", error)
+                self.listening.clear()
+                self._stop.wait(RETRY_S[min(failures, len(RETRY_S) - 1)])
+                failures += 1
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def _hear(self, message: dict[str, object]) -> None:
+        if message["type"] == "subscribe":
+            self.listening.set()
+            self._ring_all()
+        elif message["type"] == "message" and isinstance(message["data"], bytes):
+            self._ring(message["data"].decode(errors="replace"))

@@ -1,0 +1,55 @@
+"""One picture of a board as its viewers have it: the rows they were sent, and the frame that leads to the next ones.
+
+Owns: `seq`, the choice between a full frame and changed rows. Pure: no clock, no Redis, no sockets.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from dashboard.values import Page, Standing
+
+FULL_SHARE = 0.6
+"""From this share of changed rows on, a full frame is the shorter one."""
+
+Frame = dict[str, Any]
+
+
+def changed_rows(old: Sequence[Standing], new: Sequence[Standing]) -> list[Standing]:
+    """The rows of `new` whose position held something else in `old`."""
+    return [standing for i, standing in enumerate(new) if i >= len(old) or old[i] != standing]
+
+
+class View:
+    """The first `limit` rows of one topic. All who watch it share its frames, byte for byte."""
+
+    def __init__(self, topic: str, limit: int, epoch: str) -> None:
+        self.topic = topic
+        self.limit = limit
+        self.epoch = epoch
+        self.room = f"{topic}#{limit}"
+        self.seq = 0
+        self.version = 0
+        self.players = 0
+        self.rows: tuple[Standing, ...] = ()
+
+    def advance(self, page: Page) -> Frame | None:
+        """Take over what `page` shows (cut to our limit); the frame that tells viewers, None if they see no change."""
+        rows, old = page.rows[: self.limit], self.rows
+        self.version = page.version
+        if rows == old and page.players == self.players:
+            return None
+        self.rows, self.players = rows, page.players
+        self.seq += 1
+        changed = changed_rows(old, rows)
+        full = len(changed) > FULL_SHARE * max(len(rows), 1)
+        return {**self._head(full), "rows": [standing.as_dict() for standing in (rows if full else changed)]}
+
+    def _head(self, full: bool) -> Frame:
+        head: Frame = {"topic": self.topic, "epoch": self.epoch, "seq": self.seq}
+        return head | {"full": full, "players": self.players}
+
+    def snapshot(self) -> Frame:
+        """The answer to `subscribe`."""
+        rows = [standing.as_dict() for standing in self.rows]
+        state = {"players": self.players, "version": self.version, "rows": rows}
+        return {"topic": self.topic, "epoch": self.epoch, "seq": self.seq, "snapshot": state}

@@ -1,0 +1,10 @@
+-- Declare a board, or change its settings if nobody changed them meanwhile.
+-- KEYS[1] board hash
+-- ARGV[1] revision the caller saw ('' = the board is absent)  ARGV[2] new revision  ARGV[3] settings as JSON
+-- ARGV[4] '1' where the change would re-rank stored scores
+-- Returns {'ok'}, {'revision'} (read again), {'scores'} (refused: scores are stored)
+local stored = redis.call('HMGET', KEYS[1], 'revision', 'version')
+if (stored[1] or '') ~= ARGV[1] then return {'revision'} end
+if ARGV[4] == '1' and tonumber(stored[2] or 0) > 0 then return {'scores'} end
+redis.call('HSET', KEYS[1], 'revision', ARGV[2], 'settings', ARGV[3])
+return {'ok'}

@@ -1,0 +1,26 @@
+-- Count the players of a ranking by score, in bins of one round width (1, 2 or 5 times a power of ten).
+-- KEYS[1] ranking
+-- ARGV[1] at most how many bins
+-- Returns {lowest score of the first bin, width, count, count, ...}, or {} for an empty ranking
+local low = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
+if not low then return {} end
+low = tonumber(low)
+local high = tonumber(redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2])
+local function text(number) return string.format('%.0f', number) end
+
+local want, width, power, first = (high - low + 1) / (ARGV[1] - 1), 1, 1, nil
+while width < want do
+  for _, digit in ipairs({1, 2, 5}) do
+    width = digit * power
+    if width >= want then break end
+  end
+  power = power * 10
+end
+first = math.floor(low / width) * width
+local reply = {text(first), text(width)}
+local from = first
+while from <= high do
+  reply[#reply + 1] = redis.call('ZCOUNT', KEYS[1], text(from), '(' .. text(from + width))
+  from = from + width
+end
+return reply

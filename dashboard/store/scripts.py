@@ -1,0 +1,63 @@
+"""Our Lua scripts by file name: each one atomic call, one round trip.
+
+Owns: reading `lua/*.lua`, calling them by their digest (the server learns a script at its first call or after a
+restart), waiting for a replica where durability asks for it, and turning driver errors into our own.
+Leaves to others: key names (`keys.py`) and what replies mean (`core/`).
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from dashboard.errors import StoreUnavailable
+from dashboard.store.client import Client
+
+LUA = Path(__file__).with_name("lua")
+REPLICA_WAIT_MS = 1000
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn 'Redis is away, busy or loading' into StoreUnavailable. Programming errors pass through as they are."""
+    try:
+        yield
+    except (redis.ConnectionError, redis.TimeoutError, redis.exceptions.ReadOnlyError) as error:
+        raise StoreUnavailable("Redis does not answer; nothing was acknowledged. Try again shortly.") from error
+    except redis.exceptions.OutOfMemoryError as error:
+        raise StoreUnavailable("Redis is out of memory and takes no writes. Raise its maxmemory.") from error
+    except redis.ResponseError as error:
+        if str(error).startswith(("MISCONF", "OOM", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS", "UNKILLABLE", "BUSY ")):
+            raise StoreUnavailable(f"Redis takes no commands now: {error}") from error
+        raise
+
+
+class Scripts:
+    """The scripts of one store. `replicated=True` makes every write wait until one replica has it."""
+
+    def __init__(self, client: Client, *, replicated: bool = False) -> None:
+        self._client = client
+        self._replicated = replicated
+        self._known = {path.stem: client.register_script(path.read_bytes()) for path in sorted(LUA.glob("*.lua"))}
+
+    def read(self, name: str, keys: Sequence[str], args: Sequence[str | int]) -> Any:
+        """Run a script that only reads. Raises StoreUnavailable. One round trip (two the first time)."""
+        with answering():
+            return self._known[name](keys=keys, args=args)
+
+    def write(self, name: str, keys: Sequence[str], args: Sequence[str | int]) -> Any:
+        """Run a script that writes; when it returns, the write is as durable as DURABILITY promises.
+
+        Raises StoreUnavailable; the write may then have happened, but was not acknowledged. One round trip.
+        """
+        if not self._replicated:
+            return self.read(name, keys, args)
+        with answering(), self._client.pipeline(transaction=False) as pipe:
+            self._known[name](keys=keys, args=args, client=pipe)
+            pipe.execute_command("WAIT", 1, REPLICA_WAIT_MS)
+            reply, replicas = pipe.execute()
+        if replicas < 1:
+            raise StoreUnavailable("No replica confirmed the write in time (DURABILITY=replicated); not acknowledged.")
+        return reply

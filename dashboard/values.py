@@ -1,0 +1,117 @@
+"""The frozen values that travel between rooms. No behaviour beyond what they can say of themselves.
+
+Scores are integers within +-MAX_SCORE; times are integer epoch milliseconds (UTC) with the suffix `_ms`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+MAX_SCORE = 2**53 - 1
+"""The largest integer that a Redis score (an IEEE 754 double) holds exactly together with all its neighbours."""
+
+Order = Literal["desc", "asc"]
+Rule = Literal["best", "last", "sum"]
+PeriodKind = Literal["all", "day", "week", "month"]
+
+
+@dataclass(frozen=True, slots=True)
+class BoardSettings:
+    """How a board ranks. `late_s`: seconds after a period's end in which scores for it are still taken. `keep`: how
+    many lengths of a period its ranking stays readable after the period ended.
+    """
+
+    order: Order = "desc"
+    rule: Rule = "best"
+    ties: Literal["plain"] = "plain"
+    periods: tuple[PeriodKind, ...] = ("all",)
+    late_s: int = 3600
+    keep: int = 12
+    title: str | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A board as stored. `revision` changes with every change of its settings and with every new life of its name."""
+
+    name: str
+    settings: BoardSettings
+    revision: str
+    players: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One score as a game client posts it. `at_ms` is when it was played; None means now."""
+
+    player: str
+    score: int
+    at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one score did. `score` is what the board now holds for the player; ranks count from 1; `position` is the
+    id of the event in the board's stream. Rank and players are those of the board's first period.
+    """
+
+    player: str
+    score: int
+    rank: int
+    previous_rank: int | None
+    changed: bool
+    players: int
+    position: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """An import's place, moved from `expected` to `next` in the same script that applies a batch ('' = not begun)."""
+
+    id: str
+    expected: str
+    next: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A player's row: `rank` counts from 1."""
+
+    rank: int
+    player: str
+    score: int
+
+    def as_dict(self) -> dict[str, int | str]:
+        """The row as it goes over the wire."""
+        return {"rank": self.rank, "player": self.player, "score": self.score}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows of a board as they stood at `version`. `next` continues where the rows end; None at the board's end."""
+
+    board: str
+    period: str
+    players: int
+    version: int
+    rows: tuple[Standing, ...]
+    next: str | None = None
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """What happened on a board in one bucket of `STEP_S` seconds: how many scores came, and the top ten at its end."""
+
+    at_ms: int
+    scores: int
+    rows: tuple[Standing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """Players by score: counts[i] players hold a score in [start + i*width, start + (i+1)*width)."""
+
+    start: int
+    width: int
+    counts: tuple[int, ...]

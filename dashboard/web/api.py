@@ -1,0 +1,122 @@
+"""The HTTP API of boards and scores. Each function reads a request, calls `core/`, and writes the answer.
+
+Owns: paths, methods, bodies. Leaves to others: validation (`models.py`), errors (`problems.py`), keys (`guards.py`).
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+from flask import Blueprint, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from dashboard.core.analytics import Analytics, as_point
+from dashboard.core.boards import Boards
+from dashboard.core.rankings import Place, Rankings
+from dashboard.core.scores import Scores, clean_player
+from dashboard.errors import UnsupportedMedia
+from dashboard.values import Board, Page
+from dashboard.web import models
+from dashboard.web.bodies import parse
+from dashboard.web.guards import Guard, key_of
+from dashboard.web.submit import submit
+
+
+def make_api(boards: Boards, scores: Scores, rankings: Rankings, analytics: Analytics, guard: Guard) -> Blueprint:
+    """The blueprint under /api/v1."""
+    api = Blueprint("api", __name__, url_prefix="/api/v1")
+
+    @api.before_request
+    def check_key() -> None:
+        if request.method not in ("GET", "HEAD", "OPTIONS") and request.endpoint != "api.standings":
+            guard.may_write(key_of(request.headers))
+
+    @api.get("/boards")
+    def list_boards() -> ResponseReturnValue:
+        return jsonify({"boards": [_board(board) for board in boards.all()]})
+
+    @api.get("/boards/<board>")
+    def get_board(board: str) -> ResponseReturnValue:
+        return jsonify(_board(boards.with_players(boards.get(models.clean_name(board)))))
+
+    @api.put("/boards/<board>")
+    def put_board(board: str) -> ResponseReturnValue:
+        settings = models.validate(models.BoardIn, _json()).value()
+        stored, new = boards.put(models.clean_name(board), settings)
+        return jsonify(_board(boards.with_players(stored))), 201 if new else 200
+
+    @api.delete("/boards/<board>")
+    def delete_board(board: str) -> ResponseReturnValue:
+        boards.delete(models.clean_name(board))
+        return "", 204
+
+    @api.post("/boards/<board>/scores")
+    def post_scores(board: str) -> ResponseReturnValue:
+        return jsonify(submit(scores, models.clean_name(board), _json()))
+
+    @api.get("/boards/<board>/top")
+    def top(board: str) -> ResponseReturnValue:
+        query = models.validate(models.TopQuery, request.args.to_dict(), "query")
+        name = models.clean_name(board)
+        page = rankings.top(name, query.period, limit=query.limit, cursor=query.cursor, at_ms=query.at)
+        return jsonify(_page(page))
+
+    @api.get("/boards/<board>/players/<path:player>/around")
+    def around(board: str, player: str) -> ResponseReturnValue:
+        query = models.validate(models.AroundQuery, request.args.to_dict(), "query")
+        name, who = models.clean_name(board), clean_player(player)
+        return jsonify(_page(rankings.around(name, who, query.period, radius=query.radius, at_ms=query.at)))
+
+    @api.get("/boards/<board>/players/<path:player>")
+    def get_player(board: str, player: str) -> ResponseReturnValue:
+        query = models.validate(models.PeriodQuery, request.args.to_dict(), "query")
+        name, who = models.clean_name(board), clean_player(player)
+        place = rankings.player(name, who, query.period, at_ms=query.at)
+        return jsonify(asdict(place) | _head(place))
+
+    @api.delete("/boards/<board>/players/<path:player>")
+    def remove_player(board: str, player: str) -> ResponseReturnValue:
+        guard.may_operate(key_of(request.headers))
+        name, who = models.clean_name(board), clean_player(player)
+        reason = models.validate(models.RemovalIn, _json()).reason
+        position = scores.remove(name, who, reason=reason, by="operator")
+        return jsonify({"player": who, "removed": True, "position": position})
+
+    @api.post("/boards/<board>/standings")
+    def standings(board: str) -> ResponseReturnValue:
+        query = models.validate(models.PeriodQuery, request.args.to_dict(), "query")
+        players = models.validate(models.StandingsIn, _json()).players
+        page = rankings.standings(models.clean_name(board), players, query.period, at_ms=query.at)
+        return jsonify(_page(page) | {"missing": page.missing})
+
+    @api.get("/boards/<board>/history")
+    def history(board: str) -> ResponseReturnValue:
+        query = models.validate(models.HistoryQuery, request.args.to_dict(), "query")
+        points = analytics.history(
+            models.clean_name(board), query.period, from_ms=query.since, to_ms=query.until, step_s=query.step
+        )
+        answer = {"board": board, "period": query.period, "step_s": query.step}
+        return jsonify(answer | {"points": [as_point(point) for point in points]})
+
+    return api
+
+
+def _json() -> Any:
+    if request.mimetype != "application/json":
+        raise UnsupportedMedia("Send JSON, and say so: -H 'Content-Type: application/json'.")
+    return parse(request.get_data(cache=False))
+
+
+def _board(board: Board) -> dict[str, Any]:
+    settings = {name: value for name, value in asdict(board.settings).items() if value is not None}
+    return {"board": board.name, "players": board.players, **settings}
+
+
+def _head(read: Page | Place) -> dict[str, Any]:
+    """`period` as it was asked for, and `period_id`, which says which one that is."""
+    return {"board": read.board, "period": read.period.partition(":")[0], "period_id": read.period}
+
+
+def _page(page: Page) -> dict[str, Any]:
+    answer = _head(page) | {"players": page.players, "version": page.version}
+    answer |= {"rows": [row.as_dict() for row in page.rows]}
+    return answer | ({"next": page.next} if page.next else {})

@@ -1,0 +1,47 @@
+"""Who may do what: keys of game clients and of operators.
+
+Owns: reading and comparing keys. Leaves to others: where a key is asked for (`api.py`, `sockets.py`).
+"""
+
+import hmac
+from collections.abc import Mapping
+
+from werkzeug.datastructures import Headers
+
+from dashboard.errors import Forbidden, Unauthorized
+
+
+class Guard:
+    """With no keys configured every caller may write: the server then listens on loopback only (see `config.py`)."""
+
+    def __init__(self, api_keys: tuple[str, ...], operator_key: str | None) -> None:
+        self._keys = tuple(key.encode() for key in api_keys)
+        self._operator = operator_key.encode() if operator_key else None
+
+    def may_write(self, key: str | None) -> None:
+        """Raises Unauthorized. The comparison takes as long for a wrong key as for a right one."""
+        if self._keys and not self._is_one_of(key, self._keys) and not self._is_operator(key):
+            raise Unauthorized("Writing needs a key: send one of API_KEYS as X-API-Key, or as Authorization: Bearer.")
+
+    def may_operate(self, key: str | None) -> None:
+        """Raises Unauthorized, or Forbidden where the server has keys but none for operators."""
+        if self._operator is None and self._keys:
+            raise Forbidden("Only an operator may do this, and this server has no OPERATOR_KEY: set one.")
+        if self._operator is not None and not self._is_operator(key):
+            raise Unauthorized("Only an operator may do this: send OPERATOR_KEY as X-API-Key.")
+
+    def _is_operator(self, key: str | None) -> bool:
+        return self._operator is not None and self._is_one_of(key, (self._operator,))
+
+    @staticmethod
+    def _is_one_of(key: str | None, keys: tuple[bytes, ...]) -> bool:
+        given = (key or "").encode(errors="replace")
+        return sum(hmac.compare_digest(given, known) for known in keys) > 0  # all are compared
+
+
+def key_of(headers: Headers | Mapping[str, str]) -> str | None:
+    """The key that came with a request's headers."""
+    if key := headers.get("X-API-Key"):
+        return key
+    scheme, _, token = headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None

@@ -1,0 +1,201 @@
+"""What comes in, as models that validate it. HTTP and sockets share them, so that both give the same answers.
+
+Owns: fields, types, limits and the pointers of what is wrong. Leaves to others: what a name or a score may be (`core/`).
+"""
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
+
+from dashboard.core.periods import parse_time
+from dashboard.core.scores import BATCH, clean_player, clean_score
+from dashboard.errors import InvalidInput, ScorecastError
+from dashboard.values import BoardSettings, Order, PeriodKind, Rule, Score
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.-]{0,63}")
+T = TypeVar("T")
+
+
+def _with(check: Callable[[Any], T]) -> Callable[[Any], T]:
+    def checked(value: Any) -> T:
+        try:
+            return check(value)
+        except InvalidInput as error:
+            raise ValueError(error.detail) from None
+
+    return checked
+
+
+def clean_name(value: object) -> str:
+    """A board's name. Raises InvalidInput."""
+    if isinstance(value, str) and NAME.fullmatch(value):
+        return value
+    raise InvalidInput(
+        "a board's name has 1 to 64 of the characters A-Z a-z 0-9 : _ . - and begins with a letter or digit"
+    )
+
+
+def _unique(kinds: tuple[PeriodKind, ...]) -> tuple[PeriodKind, ...]:
+    if len(set(kinds)) < len(kinds):
+        raise ValueError("each period once")
+    return kinds
+
+
+Player = Annotated[str, BeforeValidator(_with(clean_player))]
+Points = Annotated[int, BeforeValidator(_with(clean_score))]
+Instant = Annotated[int, BeforeValidator(_with(parse_time))]
+Name = Annotated[str, BeforeValidator(_with(clean_name))]
+
+
+class Model(BaseModel):
+    """Base: unknown fields are refused, nothing is converted in silence."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class ScoreIn(Model):
+    """One score."""
+
+    player: Player
+    score: Points
+    at: Instant | None = None
+
+    def value(self) -> Score:
+        return Score(self.player, self.score, self.at)
+
+
+class BoardIn(Model):
+    """A board's settings, whole: what is left out has its default."""
+
+    order: Order = "desc"
+    rule: Rule = "best"
+    ties: Literal["plain"] = "plain"
+    periods: Annotated[tuple[PeriodKind, ...], Field(min_length=1, strict=False), AfterValidator(_unique)] = ("all",)
+    late_s: int = Field(3600, ge=0, le=366 * 86_400)
+    keep: int = Field(12, ge=1, le=1000)
+    title: str | None = Field(None, min_length=1, max_length=80)
+    unit: str | None = Field(None, min_length=1, max_length=20)
+
+    def value(self) -> BoardSettings:
+        return BoardSettings(**self.model_dump())
+
+
+class StandingsIn(Model):
+    """A list of players to look up."""
+
+    players: Annotated[list[Player], Field(min_length=1, max_length=1000)]
+
+
+class RemovalIn(Model):
+    """Why a player is removed."""
+
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class SubscribeIn(Model):
+    topic: str
+    limit: int | None = Field(None, ge=1, le=1000)
+
+
+class TopicIn(Model):
+    topic: str
+
+
+class SyncIn(Model):
+    topic: str
+    position: str
+
+
+class _Query(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PeriodQuery(_Query):
+    period: str = "all"
+    at: Annotated[int | None, BeforeValidator(_with(lambda v: parse_time(int(v) if _is_integer(v) else v)))] = None
+
+
+class TopQuery(PeriodQuery):
+    limit: int = Field(10, ge=1, le=1000)
+    cursor: str | None = Field(None, max_length=1000)
+
+
+class AroundQuery(PeriodQuery):
+    radius: int = Field(5, ge=0, le=500)
+
+
+class HistoryQuery(_Query):
+    period: str = "all"
+    since: Annotated[int | None, BeforeValidator(_with(lambda v: parse_time(int(v) if _is_integer(v) else v)))] = Field(
+        None, alias="from"
+    )
+    until: Annotated[int | None, BeforeValidator(_with(lambda v: parse_time(int(v) if _is_integer(v) else v)))] = Field(
+        None, alias="to"
+    )
+    step: int = Field(5, ge=5, le=3600)
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def validate(model: type[M], value: object, what: str = "body") -> M:
+    """The value as `model`. Raises InvalidInput that lists every mistake with its JSON pointer."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        found = tuple((_pointer(item["loc"]), _message(item)) for item in error.errors(include_url=False))
+        raise InvalidInput(f"The {what} breaks a rule: {_sentence(found)}.", *found) from None
+
+
+def split_scores(body: object) -> tuple[bool, list[Score | ScorecastError]]:
+    """Whether the body is a batch, and its scores: one, or up to BATCH, each with its own error in its place.
+
+    Raises InvalidInput where the body as a whole is wrong.
+    """
+    if not isinstance(body, dict) or "scores" not in body:
+        return False, [validate(ScoreIn, body).value()]
+    items = body["scores"]
+    if unknown := sorted(body.keys() - {"scores"}):
+        raise InvalidInput("A batch has only `scores`.", *((f"/{name}", "unknown field") for name in unknown))
+    if not isinstance(items, list) or not 1 <= len(items) <= BATCH:
+        raise InvalidInput(f"`scores` is a list of 1 to {BATCH} scores.", ("/scores", f"1 to {BATCH} items"))
+    return True, [_score(item) for item in items]
+
+
+def _score(item: object) -> Score | ScorecastError:
+    try:
+        return validate(ScoreIn, item, "score").value()
+    except InvalidInput as error:
+        return error
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,15}", value) is not None
+
+
+def _pointer(location: tuple[int | str, ...]) -> str:
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+def _message(item: Any) -> str:
+    if item["type"] == "extra_forbidden":
+        return "unknown field"
+    if item["type"] == "missing":
+        return "is missing"
+    if item["type"] == "model_type":
+        return "must be an object"
+    return str(item["msg"]).removeprefix("Value error, ")
+
+
+def _sentence(found: tuple[tuple[str, str], ...]) -> str:
+    shown = [f"{pointer or 'the whole'}: {message}" for pointer, message in found[:3]]
+    return "; ".join(shown) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")

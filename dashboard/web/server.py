@@ -1,0 +1,157 @@
+"""The server: Flask and Socket.IO put together, and the two ways to run them.
+
+Owns: error answers, the body limit, the listening socket, eventlet and the threaded server. Leaves to others: what the
+blueprints and events do.
+"""
+
+import logging
+import resource
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from flask import Blueprint, Flask, Response, json
+from flask.typing import ResponseReturnValue
+from flask_socketio import SocketIO
+from werkzeug.exceptions import HTTPException
+
+from dashboard import errors
+from dashboard.web.bodies import MAX_BYTES
+from dashboard.web.problems import MEDIA_TYPE, problem
+
+log = logging.getLogger(__name__)
+
+SPARE_FILES = 128
+"""Descriptors kept back from viewers for Redis, files and the listening socket."""
+
+
+def make_flask(blueprints: Sequence[Blueprint]) -> Flask:
+    """The WSGI application: every error is answered with a problem document."""
+    app = Flask("dashboard", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.compact = True  # type: ignore[attr-defined]
+    for blueprint in blueprints:
+        app.register_blueprint(blueprint)
+    app.register_error_handler(Exception, _as_problem)
+    return app
+
+
+def make_socketio(flask: Flask, async_mode: str, origins: Sequence[str]) -> SocketIO:
+    """The Socket.IO server in front of it. Events of one connection are handled in their order."""
+    allowed = "*" if "*" in origins else [*origins] or None  # None: our own origin only
+    return SocketIO(
+        flask,
+        async_mode=async_mode,
+        async_handlers=False,
+        cors_allowed_origins=allowed,
+        max_http_buffer_size=MAX_BYTES + 1024,
+        json=_CompactJson,
+        manage_session=False,
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises StartFailed where the address is taken or not ours. Never shares a port in silence."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by the connections it accepts
+        listener.bind(address)
+        listener.listen(1024)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise errors.StartFailed(f"Cannot listen on HOST={host} PORT={port}: {reason}. Set another PORT.") from error
+    return listener
+
+
+def serve(flask: Flask, socketio: SocketIO, listener: socket.socket) -> Callable[[], None]:
+    """Serve connections in the background. Returns the function that stops taking new ones."""
+    if socketio.async_mode == "eventlet":
+        return _serve_eventlet(flask, listener)
+    return _serve_threading(flask, listener)
+
+
+def _serve_eventlet(flask: Flask, listener: socket.socket) -> Callable[[], None]:
+    import eventlet
+    import eventlet.wsgi
+
+    most = _raise_descriptor_limit() - SPARE_FILES
+    options = {"log_output": False, "max_size": most, "debug": False, "keepalive": True}
+    server = eventlet.spawn(eventlet.wsgi.server, listener, flask, **options)
+    return lambda: server.kill()
+
+
+def _serve_threading(flask: Flask, listener: socket.socket) -> Callable[[], None]:
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    class Handler(WSGIRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def run_wsgi(self) -> None:
+            super().run_wsgi()
+            if "Upgrade" in self.headers:  # a websocket has ended: no further request can follow on its connection
+                self.close_connection = True
+
+        def log(self, type: str, message: str, *args: Any) -> None:
+            """No line per request."""
+
+    _raise_descriptor_limit()
+    host, port = listener.getsockname()[:2]
+    server = make_server(host, port, flask, threaded=True, request_handler=Handler, fd=listener.fileno())
+    threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
+    return server.shutdown
+
+
+def _raise_descriptor_limit() -> int:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return max(soft, wanted)
+
+
+def _as_problem(error: Exception) -> ResponseReturnValue:
+    if isinstance(error, errors.ScorecastError):
+        known = error
+    elif isinstance(error, HTTPException):
+        known = _translated(error)
+    else:
+        log.exception("request failed", exc_info=error)
+        known = errors.ScorecastError("The server made a mistake; its log says more.")
+    document = problem(known)
+    response = Response(json.dumps(document), document["status"], content_type=MEDIA_TYPE)
+    if known.temporary:
+        response.headers["Retry-After"] = "1"
+    if isinstance(error, HTTPException) and error.response is None:
+        for name, value in error.get_headers():
+            if name == "Allow":
+                response.headers[name] = value
+    return response
+
+
+def _translated(error: HTTPException) -> errors.ScorecastError:
+    if error.code == 404:
+        return errors.NotFound("There is nothing at this address.")
+    if error.code == 405:
+        return errors.MethodNotAllowed("This address does not take that method.")
+    if error.code == 413:
+        return errors.TooLarge(f"A body has at most {MAX_BYTES} bytes; send large batches in parts.")
+    return errors.MalformedInput(error.description or error.name)
+
+
+class _CompactJson:
+    """JSON as sockets send it: short, and strict about what comes in."""
+
+    @staticmethod
+    def dumps(value: object, **_: object) -> str:
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+    @staticmethod
+    def loads(text: str | bytes, **_: object) -> Any:
+        data = text.encode() if isinstance(text, str) else text
+        return json.loads(data)

@@ -1,0 +1,110 @@
+"""The Socket.IO API. Every event is answered in its acknowledgement: with its answer or with `{"error": problem}`.
+
+Owns: events and their payloads, and which connections may write. Leaves to others: feeds (handed in), validation
+(`models.py`), scores (`submit.py`). Events of one connection are handled one after the other, in the order they came.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from flask_socketio import SocketIO
+
+from dashboard.core.scores import Scores
+from dashboard.errors import InvalidInput, ScorecastError
+from dashboard.web import models
+from dashboard.web.guards import Guard, key_of
+from dashboard.web.problems import problem
+from dashboard.web.submit import submit
+
+log = logging.getLogger(__name__)
+
+Answer = dict[str, Any]
+
+
+class Feeds(Protocol):
+    """What a connection can watch."""
+
+    def subscribe(self, viewer: str, topic: str, limit: int | None) -> Answer: ...
+    def unsubscribe(self, viewer: str, topic: str) -> None: ...
+    def sync(self, viewer: str, topic: str, position: str) -> int: ...
+    def gone(self, viewer: str) -> None: ...
+
+
+def bind(socketio: SocketIO, feeds: Feeds, scores: Scores, guard: Guard) -> None:
+    """Attach the event handlers to a server."""
+    server = socketio.server
+    keys: dict[str, str | None] = {}
+
+    @server.on("connect")  # type: ignore[untyped-decorator]
+    def connect(sid: str, environ: dict[str, Any], auth: object = None) -> None:
+        given = auth.get("key") if isinstance(auth, dict) else None
+        headers = {"X-API-Key": environ.get("HTTP_X_API_KEY", "")}
+        headers["Authorization"] = environ.get("HTTP_AUTHORIZATION", "")
+        keys[sid] = given if isinstance(given, str) else key_of(headers)
+
+    @server.on("disconnect")  # type: ignore[untyped-decorator]
+    def disconnect(sid: str, reason: str = "") -> None:
+        keys.pop(sid, None)
+        feeds.gone(sid)
+
+    def subscribe(sid: str, data: object) -> Answer:
+        wanted = models.validate(models.SubscribeIn, data, "payload")
+        return feeds.subscribe(sid, wanted.topic, wanted.limit)
+
+    def unsubscribe(sid: str, data: object) -> Answer:
+        topic = models.validate(models.TopicIn, data, "payload").topic
+        feeds.unsubscribe(sid, topic)
+        return {"topic": topic}
+
+    def score(sid: str, data: object) -> Answer:
+        guard.may_write(keys.get(sid))
+        board, body = _split_board(data)
+        if "scores" in body:
+            raise InvalidInput("Send many scores with the event `scores`.", ("/scores", "unknown field"))
+        return submit(scores, board, body)
+
+    def many(sid: str, data: object) -> Answer:
+        guard.may_write(keys.get(sid))
+        board, body = _split_board(data)
+        if "scores" not in body:
+            raise InvalidInput("The event `scores` has a list `scores`.", ("/scores", "is missing"))
+        return submit(scores, board, body)
+
+    def sync(sid: str, data: object) -> Answer:
+        wanted = models.validate(models.SyncIn, data, "payload")
+        return {"topic": wanted.topic, "seq": feeds.sync(sid, wanted.topic, wanted.position)}
+
+    handlers = {
+        "subscribe": subscribe,
+        "unsubscribe": unsubscribe,
+        "score": score,
+        "scores": many,
+        "sync": sync,
+    }
+    for event, handler in handlers.items():
+        server.on(event, _answered(event, handler))
+
+
+def _answered(event: str, handler: Callable[[str, object], Answer]) -> Callable[..., Answer]:
+    def answered(sid: str, *payload: object) -> Answer:
+        try:
+            if len(payload) != 1:
+                raise InvalidInput(f"The event `{event}` takes one object, not {len(payload)}.")
+            return handler(sid, payload[0])
+        except ScorecastError as error:
+            return {"error": problem(error)}
+        except Exception:
+            log.exception("socket event %s failed", event)
+            return {"error": problem(ScorecastError("The server made a mistake; its log says more."))}
+
+    return answered
+
+
+def _split_board(data: object) -> tuple[str, dict[str, Any]]:
+    if not isinstance(data, dict):
+        raise InvalidInput("The payload is an object with `board` and the score.")
+    body = {name: value for name, value in data.items() if name != "board"}
+    if "board" not in data:
+        raise InvalidInput("The payload names no board.", ("/board", "is missing"))
+    return models.clean_name(data["board"]), body

@@ -1,0 +1,136 @@
+"""The command line. `python run.py` is the server; `--help` lists the rest.
+
+Owns: commands, flags, exit codes, signals, log lines. The only reader of the environment (through `config.load`).
+"""
+
+import os
+import sys
+import warnings
+
+
+def _wants_eventlet(arguments: list[str]) -> bool:
+    """eventlet must patch the standard library before anything imports it, so this reads the flags by hand."""
+    words = " ".join(arguments).replace("=", " ").split()
+    mode = (
+        words[words.index("--async-mode") + 1 :][:1] if "--async-mode" in words else [os.environ.get("ASYNC_MODE", "")]
+    )
+    return mode != ["threading"] and not COMMANDS & {*arguments}
+
+
+COMMANDS = {"import", "demo", "boards"}
+EVENTLET = _wants_eventlet(sys.argv[1:])
+if EVENTLET:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # eventlet advises against itself; it was chosen
+        import eventlet
+    eventlet.monkey_patch()
+
+import json  # noqa: E402
+import logging  # noqa: E402
+import signal  # noqa: E402
+import subprocess  # noqa: E402
+from collections.abc import Callable  # noqa: E402
+from typing import Any, TypeVar  # noqa: E402
+
+import click  # noqa: E402
+
+from dashboard.config import Settings, load  # noqa: E402
+from dashboard.errors import BadSetting, ScorecastError, StartFailed  # noqa: E402
+
+F = TypeVar("F", bound=Callable[..., Any])
+STORE = ("redis_url", "data_dir", "durability")
+
+
+def settings_options(*names: str) -> Callable[[F], F]:
+    """A flag for each setting, with the setting's own explanation; all settings where none is named."""
+
+    def add(command: F) -> F:
+        for name in reversed(names or tuple(Settings.model_fields)):
+            field = Settings.model_fields[name]
+            default = "none" if field.default in (None, ()) else field.default
+            text = f"{field.description} [{name.upper()}; default: {default}]"
+            command = click.option(f"--{name.replace('_', '-')}", name, help=text, metavar="VALUE")(command)
+        return command
+
+    return add
+
+
+@click.group(invoke_without_command=True, context_settings={"max_content_width": 110})
+@settings_options()
+@click.option("--demo", is_flag=True, help="also start simulated players (see `demo --help`)")
+@click.version_option("0.1.0", prog_name="scorecast")
+@click.pass_context
+def main(context: click.Context, /, demo: bool, **flags: str | None) -> None:
+    """Scorecast, a real-time leaderboard server. Without a command it serves.
+
+    Every flag is also a setting in the environment or the file .env (its name in brackets); flags win.
+    """
+    context.obj = flags
+    if context.invoked_subcommand is None:
+        serve(load(**flags), demo=demo)
+
+
+def serve(settings: Settings, *, demo: bool) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    if (settings.async_mode == "eventlet") != EVENTLET:
+        raise BadSetting(f"ASYNC_MODE={settings.async_mode}: give it as a flag or in the environment, not in .env")
+    from dashboard.app import Server, open_parts
+
+    log_lines(settings.log_format)
+    with open_parts(settings) as parts:
+        server = Server(settings, parts)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: server.stop())
+        players: list[subprocess.Popen[bytes]] = []
+
+        def ready(address: str) -> None:
+            click.echo(f"Scorecast is at {address}")
+            if demo:
+                players.append(start_demo(address, settings))
+
+        try:
+            server.run(ready)
+        finally:
+            for child in players:
+                child.terminate()
+                child.wait(10)
+
+
+def start_demo(address: str, settings: Settings) -> "subprocess.Popen[bytes]":
+    """Simulated players as a process of their own, which ends with this one."""
+    command = [sys.executable, __file__, "demo", "--url", address, "--with-parent", str(os.getpid())]
+    if settings.api_keys:
+        command += ["--api-key", settings.api_keys[0]]
+    return subprocess.Popen(command, start_new_session=True)
+
+
+def log_lines(form: str) -> None:
+    """Log to stderr, for people or for machines."""
+    handler = logging.StreamHandler()
+    if form == "json":
+        handler.setFormatter(JsonLine())
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    for chatty in ("engineio.server", "socketio.server", "werkzeug"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+
+
+class JsonLine(logging.Formatter):
+    """One JSON object per line: time, level, logger, message, and the traceback where there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {"time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"), "level": record.levelname}
+        line |= {"logger": record.name, "message": record.getMessage()}
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except StartFailed as error:
+        sys.exit(f"scorecast: {error}")
+    except ScorecastError as error:
+        sys.exit(f"scorecast: {error.title}: {error}")
