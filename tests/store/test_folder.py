@@ -1,0 +1,127 @@
+"""Folders, disks and machines that cannot carry an embedded store: each refusal is one clear sentence."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dashboard.errors import StoreStartFailed
+from dashboard.store.embedded import EmbeddedStore
+from dashboard.store.folder import SOCKET_PATH_LIMIT
+from tests.store.hold import Holder, is_gone, servers_in
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches processes as Linux shows them")
+
+
+def refusal(data_dir: Path) -> str:
+    store = EmbeddedStore(data_dir, patience_s=0.3)
+    with pytest.raises(StoreStartFailed) as failure:
+        store.start()
+    assert not store.owner
+    assert servers_in(data_dir) == []
+    return failure.value.detail
+
+
+def refusal_on(mount: str, data_dir: Path) -> str:
+    """A start's refusal with another file system mounted at `data_dir`, seen by that start alone."""
+    command = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+    allowed = subprocess.run([*command, "mount -t tmpfs none /mnt"], capture_output=True, text=True)
+    if allowed.returncode:
+        pytest.skip(f"this system lets no test mount a file system: {allowed.stderr.strip()}")
+    holder = Holder(data_dir, prefix=(*command, f'{mount} && exec "$@"', "sh"))
+    holder.kill()
+    assert not holder.first["owner"]
+    return str(holder.first["error"])
+
+
+def test_a_file_in_the_folders_place(data_dir: Path) -> None:
+    (data_dir / "file").touch()
+    for place in (data_dir / "file", data_dir / "file/below"):
+        assert refusal(place) == (
+            f"The data folder {place} is not a folder, or lies in something that is none; set DATA_DIR to a folder."
+        )
+
+
+def test_a_folder_that_this_user_may_not_write(data_dir: Path) -> None:
+    data_dir.chmod(0o555)
+    holder = Holder(data_dir, "nobody")
+    holder.kill()
+    assert holder.first["error"] == (
+        f"The data folder {data_dir} is not writable (Permission denied); give this user access, or set DATA_DIR to "
+        "another folder."
+    )
+
+
+def test_a_folder_that_cannot_be_made() -> None:
+    sentence = refusal(Path("/proc/scorecast"))
+    assert sentence.startswith("The data folder /proc/scorecast ")
+    assert sentence.endswith("set DATA_DIR to another folder.")
+
+
+def test_a_disk_that_is_read_only(data_dir: Path) -> None:
+    store = EmbeddedStore(data_dir)
+    store.start()
+    store.stop()
+    read_only = f"mount --bind {data_dir} {data_dir} && mount -o remount,ro,bind {data_dir}"
+    assert "is not writable (Read-only file system)" in refusal_on(read_only, data_dir)
+
+
+def test_a_disk_that_is_full(data_dir: Path) -> None:
+    assert refusal_on(f"mount -t tmpfs -o size=32k none {data_dir}", data_dir) == (
+        f"The data folder {data_dir} is on a disk that is full; make room, or set DATA_DIR to a folder on another disk."
+    )
+
+
+def test_the_longest_path_works_and_one_byte_more_is_refused(data_dir: Path) -> None:
+    room = SOCKET_PATH_LIMIT - len(os.fsencode(data_dir / "x/store/valkey.sock")) + 1
+    longest = data_dir / ("ü" * (room // 2) + "a" * (room % 2))
+    store = EmbeddedStore(longest)
+    store.start()
+    store.stop()
+    too_long = Path(f"{longest}b")
+    assert refusal(too_long) == (
+        f"The store's socket path {too_long}/store/valkey.sock has {SOCKET_PATH_LIMIT + 1} bytes, the system allows "
+        f"{SOCKET_PATH_LIMIT}; set DATA_DIR to a folder with a shorter path."
+    )
+    assert not too_long.exists()
+
+
+def test_a_held_lock_with_no_answer_names_the_holder(data_dir: Path) -> None:
+    owner = Holder(data_dir)
+    [pid] = servers_in(data_dir)
+    os.kill(pid, signal.SIGSTOP)
+    guest = Holder(data_dir, "impatient")
+    assert guest.first["error"] == (
+        f"The store in {data_dir}/store is held by process {owner.process.pid} but does not answer; end that process and "
+        "the store it started, or set DATA_DIR to another folder."
+    )
+    os.kill(pid, signal.SIGCONT)
+    for holder in (guest, owner):
+        holder.kill()
+    assert is_gone(pid)
+
+
+def test_a_broken_append_only_file_is_told_in_the_servers_own_words(data_dir: Path) -> None:
+    store = EmbeddedStore(data_dir)
+    store.start()
+    store.stop()
+    [file] = (data_dir / "store/appendonlydir").glob("*.incr.aof")
+    file.write_bytes(b"*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n" + b"nonsense\r\n" * 3)
+    sentence = refusal(data_dir)
+    assert sentence.startswith(
+        f"The store ended with code 1 while starting; its log {data_dir}/store/valkey.log says: "
+    )
+    assert "Bad file format reading the append only file" in sentence
+    file.write_bytes(b"")
+    store.start()  # the lock came free, and once repaired the folder works
+    store.stop()
+
+
+def test_a_platform_without_a_binary(data_dir: Path) -> None:
+    holder = Holder(data_dir, "no-package")
+    holder.kill()
+    assert holder.first["error"].startswith("There is no embedded store for this platform (")
+    assert holder.first["error"].endswith("run a Redis or Valkey server and set REDIS_URL.")
