@@ -17,7 +17,7 @@ def _wants_eventlet(arguments: list[str]) -> bool:
     return mode != ["threading"] and not COMMANDS & {*arguments}
 
 
-COMMANDS = {"import", "demo", "boards"}
+COMMANDS = {"import", "demo"}
 EVENTLET = _wants_eventlet(sys.argv[1:])
 if EVENTLET:
     with warnings.catch_warnings():
@@ -29,13 +29,21 @@ import json  # noqa: E402
 import logging  # noqa: E402
 import signal  # noqa: E402
 import subprocess  # noqa: E402
+import time  # noqa: E402
 from collections.abc import Callable  # noqa: E402
-from typing import Any, TypeVar  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any, NoReturn, TypeVar, get_args  # noqa: E402
 
 import click  # noqa: E402
 
 from dashboard.config import Settings, load  # noqa: E402
-from dashboard.errors import BadSetting, ScorecastError, StartFailed  # noqa: E402
+from dashboard.core.imports import Importer, Job  # noqa: E402
+from dashboard.core.mappings import Condition, Mapping  # noqa: E402
+from dashboard.core.rows import Format  # noqa: E402
+from dashboard.errors import BadSetting, ScorecastError, StartFailed, StoreStartFailed, StoreUnavailable  # noqa: E402
+from dashboard.progress import Progress  # noqa: E402
+from dashboard.values import Order, Rule  # noqa: E402
+from dashboard.web.models import clean_name  # noqa: E402
 
 F = TypeVar("F", bound=Callable[..., Any])
 STORE = ("redis_url", "data_dir", "durability")
@@ -94,6 +102,76 @@ def serve(settings: Settings, *, demo: bool) -> None:
             for child in players:
                 child.terminate()
                 child.wait(10)
+
+
+@main.command("import", short_help="Put the rows of a CSV or NDJSON file on a board.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--board", required=True, metavar="NAME", help="the board; made if there is none of that name")
+@click.option("--player", required=True, metavar="COL", help="column of the players' names")
+@click.option(
+    "--score",
+    default="score",
+    metavar="COL|NUMBER",
+    help="column of the scores, or a whole number that every row counts [default: score]",
+)
+@click.option("--at", metavar="COL", help="column of when it was played: date, RFC 3339, epoch ms [default: now]")
+@click.option("--rule", type=click.Choice(get_args(Rule)), help="how scores of a player combine [default: the board's]")
+@click.option("--order", type=click.Choice(get_args(Order)), help="whether more or less is better [default: the board's]")
+@click.option("--where", multiple=True, metavar="COL=VALUE", help="only such rows, or with != all others; may be repeated")
+@click.option("--format", "form", type=click.Choice(get_args(Format)), help="[default: by the file's name]")
+@click.option("--report", type=click.Path(path_type=Path), help="where refused rows go [default: FILE.refused.csv]")
+@settings_options(*STORE)
+@click.pass_obj
+def import_file(
+    outer: dict[str, str | None],
+    /,
+    file: Path,
+    board: str,
+    player: str,
+    score: str,
+    at: str | None,
+    where: tuple[str, ...],
+    rule: Rule | None,
+    order: Order | None,
+    form: Format | None,
+    report: Path | None,
+    **flags: str | None,
+) -> None:
+    """Put the rows of FILE (CSV with a header, or NDJSON; UTF-8) on a board, while a server runs on the store or not.
+
+    Each row counts exactly once: after an interruption the same command goes on where it was, and a file that was
+    imported adds nothing. Rows that cannot be taken are reported with their line numbers; the others count.
+
+    Exit code: 0 all is well, 1 some rows were refused, 2 the file or a flag is wrong, 3 the store does not answer.
+    """
+    from dashboard.app import open_parts
+
+    try:
+        mapping = Mapping(player, score, at, tuple(Condition.parse(text) for text in where))
+        job = Job(file, clean_name(board), mapping, form, rule, order, report)
+        settings = load(**outer | {name: value for name, value in flags.items() if value is not None})
+        with open_parts(settings) as parts, Progress(job, sys.stderr) as progress:
+
+            def wait_s(seconds: float) -> None:
+                time.sleep(seconds)
+                if parts.embedded is not None:
+                    parts.embedded.keep()
+
+            outcome = Importer(parts.boards, parts.scores, time.monotonic, wait_s).run(job, progress)
+        click.echo("\n".join(progress.summary(outcome)))
+        sys.exit(1 if outcome.place.refused else 0)
+    except (StoreUnavailable, StoreStartFailed) as error:
+        leave(3, f"{error} The same command goes on where this one stopped.")
+    except ScorecastError as error:
+        leave(2, str(error))
+    except KeyboardInterrupt:
+        leave(130, "interrupted; the same command goes on where this one stopped.")
+
+
+def leave(code: int, words: str) -> NoReturn:
+    """End with a line on stderr."""
+    click.echo(f"scorecast: {words}", err=True)
+    sys.exit(code)
 
 
 def start_demo(address: str, settings: Settings) -> "subprocess.Popen[bytes]":
