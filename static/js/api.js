@@ -1,0 +1,43 @@
+// The public HTTP interface, as far as the page reads it. Every call is one round trip; a refusal is thrown as Problem.
+export class Problem extends Error {
+  /** @param problem an RFC 9457 problem document */
+  constructor(problem) {
+    super(problem.detail ?? problem.title);
+    this.problem = problem;
+  }
+}
+
+const part = encodeURIComponent;
+const DOTS = /^\.{1,2}$/; // as a part of an address these mean something else, however they are written
+
+export class Api {
+  #base;
+  constructor(origin) { this.#base = `${origin}/api/v1`; }
+
+  async #call(path, options = {}) {
+    const answer = await fetch(this.#base + path, { signal: AbortSignal.timeout(10e3), ...options });
+    const body = await answer.json().catch(() => ({ title: answer.statusText, status: answer.status }));
+    if (!answer.ok) throw new Problem(body);
+    return body;
+  }
+
+  /** [{ board, players, periods, rule, order, title?, ... }] */
+  async boards() { return (await this.#call("/boards")).boards; }
+
+  /** { rows: [{ rank, player, score }], players, version } */
+  top(board, period, limit) { return this.#call(`/boards/${part(board)}/top?period=${part(period)}&limit=${limit}`); }
+
+  /** The rows around a player, as top(); 404 when the player has no score. */
+  async around(board, period, player, radius) {
+    if (DOTS.test(player)) return { rows: [await this.find(board, period, player)].filter(Boolean) };
+    return this.#call(`/boards/${part(board)}/players/${part(player)}/around?period=${part(period)}&radius=${radius}`);
+  }
+
+  /** The row of one player or null; asked as a list of one, because "not there" is an ordinary answer. */
+  async find(board, period, player) {
+    const answer = await this.#call(`/boards/${part(board)}/standings?period=${part(period)}`, {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ players: [player] }),
+    });
+    return answer.rows[0] ?? null;
+  }
+}

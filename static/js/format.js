@@ -1,0 +1,59 @@
+// Numbers, times and board words as the viewer's locale writes them. Knows no DOM and no store.
+const number = new Intl.NumberFormat();
+const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
+const percent = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 1 });
+const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+
+export const count = (value) => number.format(value);
+/** For narrow columns: 1,204 as it is, 1.2M from a million on. */
+export const brief = (value) => (Math.abs(value) < 1e6 ? number : short).format(value);
+/** For a mark beside a rank: 999, then 1.2K. */
+export const tiny = (value) => (Math.abs(value) < 1e3 ? number : short).format(value);
+export const signed = (value) => (value > 0 ? "+" : value < 0 ? "−" : "±") + brief(Math.abs(value));
+/** A rate: one decimal while it is small enough for that to matter. */
+export const rate = (value) => number.format(value < 10 ? Math.round(value * 10) / 10 : Math.round(value));
+/** rank 35 of 1,000 -> "3.5%": the share of players who stand at this rank or above. */
+export const share = (rank, players) => percent.format(Math.min(1, rank / players));
+export const clock = (at_ms) => time.format(at_ms);
+
+/** 162 -> "2:42", 130329 -> "36:12:09", 259200 and up -> "3 d 0 h". */
+export function span(seconds) {
+  const s = Math.max(0, Math.floor(seconds)), two = (v) => String(v).padStart(2, "0");
+  if (s >= 3 * 86400) return `${Math.floor(s / 86400)} d ${Math.floor(s / 3600) % 24} h`;
+  if (s >= 3600) return `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
+  return `${Math.floor(s / 60)}:${two(s % 60)}`;
+}
+
+/** A moment as charts want it: the viewer's wall clock without a zone, "2026-11-22T12:03:04.000". */
+export const wall = (at_ms) => new Date(at_ms - new Date(at_ms).getTimezoneOffset() * 60e3).toISOString().slice(0, 23);
+
+const PERIODS = { all: "All time", month: "Month", week: "Week", day: "Day", hour: "Hour" };
+const SAID = { all: "", month: " this month", week: " this week", day: " today", hour: " this hour" };
+/** Periods from the longest to the shortest; names we do not know keep their order at the end. */
+export const sortPeriods = (periods) => {
+  const known = Object.keys(PERIODS);
+  return [...periods].sort((a, b) => (known.indexOf(a) + 1 || 99) - (known.indexOf(b) + 1 || 99));
+};
+export const periodName = (period) => PERIODS[period] ?? period.charAt(0).toUpperCase() + period.slice(1);
+/** The end of a sentence: "on this board this week". */
+export const periodSaid = (period) => SAID[period] ?? ` in period ${period}`;
+
+/** When the running period ends (UTC calendar, weeks from Monday), in ms since the epoch; null for one without an end. */
+export function periodEnd(period, now_ms) {
+  const d = new Date(now_ms), [y, m, day] = [d.getUTCFullYear(), d.getUTCMonth(), d.getUTCDate()];
+  switch (period) {
+    case "month": return Date.UTC(y, m + 1, 1);
+    case "week": return Date.UTC(y, m, day + 7 - ((d.getUTCDay() + 6) % 7));
+    case "day": return Date.UTC(y, m, day + 1);
+    case "hour": return Date.UTC(y, m, day, d.getUTCHours() + 1);
+    default: return null;
+  }
+}
+
+/** What a score means on this board, in three words. */
+export const ruleSaid = ({ rule = "best", order = "desc" }) =>
+  ({ best: "best score counts", last: "latest score counts", sum: "scores add up" })[rule] + (order === "asc" ? ", lowest first" : "");
+
+const rules = new Intl.PluralRules("en", { type: "ordinal" });
+/** 3 -> "3rd"; the page speaks English, so its ordinals do. */
+export const ordinal = (n) => `${count(n)}${{ one: "st", two: "nd", few: "rd", other: "th" }[rules.select(n)]}`;

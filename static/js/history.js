@@ -1,0 +1,79 @@
+// The last minutes as points { at_ms, scores, rows }, one per bucket in which scores came, and the series charts draw
+// from them. An absent bucket means no scores and an unchanged top. Pure.
+export const WINDOW_MS = 300e3;
+const OFF = 11.5; // below the last lane: not in the top ten
+
+/** Points from the wire with their time as a number; a repeated bucket keeps its latest state. */
+export function extend(points, fresh, now_ms) {
+  const byTime = new Map(points.map((point) => [point.at_ms, point]));
+  for (const { at, scores, rows } of fresh) {
+    const at_ms = Date.parse(at);
+    byTime.set(at_ms, { at_ms, scores, ranks: new Map(rows.map((row) => [row.player, row.rank])) });
+  }
+  return [...byTime.values()].filter((point) => point.at_ms > now_ms - WINDOW_MS - 60e3).sort((a, b) => a.at_ms - b.at_ms);
+}
+
+const bucket = (at_ms, step_s) => Math.floor(at_ms / (1000 * step_s)) * 1000 * step_s;
+
+/**
+ * The rates seen live, by bucket: a bucket's point comes with the first score after it, which may be long after. The
+ * rate is that of the last seconds, as many as a bucket has, so the last one seen in a bucket is very nearly its own.
+ */
+export function observe(seen, rate, { step_s, now_ms }) {
+  const next = new Map([...seen].filter(([at_ms]) => at_ms > now_ms - WINDOW_MS - 60e3));
+  return next.set(bucket(now_ms, step_s), rate);
+}
+
+/** Scores per second in every bucket of the window, zeros included; the last one is the open bucket with its live rate. */
+export function rateSeries(points, seen, { step_s, now_ms }) {
+  const step_ms = step_s * 1000, open = bucket(now_ms, step_s);
+  const known = new Map([...seen, ...points.map((point) => [point.at_ms, point.scores / step_s])]);
+  const x = [], y = [];
+  for (let at = open - WINDOW_MS; at <= open; at += step_ms) { x.push(at + step_ms / 2); y.push(known.get(at) ?? 0); }
+  return { x, y };
+}
+
+const SHORTEST_MS = 60e3;
+/** How far back the race looks: to the first point of a young board, at least a minute, at most the whole window. */
+export function raceWindow(points, { now_ms }) {
+  return points.length ? Math.min(WINDOW_MS, Math.max(SHORTEST_MS, now_ms - points[0].at_ms)) : WINDOW_MS;
+}
+
+/**
+ * One line per player of the current top ten: x in ms, y = rank, ending now at the rank of its row.
+ * Ranks hold until a bucket opens and have their new value when it closes.
+ */
+export function raceSeries(points, rows, { step_s, now_ms }) {
+  const step_ms = step_s * 1000, start = now_ms - raceWindow(points, { now_ms });
+  const shown = points.filter((point) => point.at_ms + step_ms < now_ms);
+  const first = Math.max(0, shown.findLastIndex((point) => point.at_ms + step_ms <= start));
+  const used = shown.slice(first);
+  return rows.slice(0, 10).map(({ player, rank }) => {
+    const x = [], y = [];
+    const put = (at, value) => { x.push(Math.max(start, at)); y.push(value); };
+    used.forEach((point, i) => {
+      const value = point.ranks.get(player) ?? OFF;
+      if (i && point.at_ms > used[i - 1].at_ms + step_ms) put(point.at_ms, y.at(-1));
+      put(point.at_ms + step_ms, value);
+    });
+    if (!used.length) put(start, rank); // nothing happened all the while
+    const open = bucket(now_ms, step_s);
+    if (open > x.at(-1)) put(open, y.at(-1));
+    put(now_ms, rank);
+    return { player, rank, x, y };
+  });
+}
+
+/**
+ * Since when this player leads, as far as the points tell: { at_ms, atLeast }; atLeast: it may well be longer. The
+ * bucket that is still open is not among the points, so the newest one says nothing about a leader who is not its own.
+ */
+export function leadSince(points, player, step_s, now_ms) {
+  let at_ms = now_ms;
+  for (const point of [...points].reverse()) {
+    const end = Math.min(now_ms, point.at_ms + step_s * 1000);
+    if (point.ranks.get(player) !== 1) return { at_ms: at_ms === now_ms ? now_ms : end, atLeast: at_ms === now_ms };
+    at_ms = end;
+  }
+  return { at_ms, atLeast: true };
+}

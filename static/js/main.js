@@ -1,0 +1,147 @@
+// Connects the parts: the address says the place, the feed fills the store, the views show it.
+import { io } from "../vendor/socket.io.esm.min.js";
+import { Api } from "./api.js";
+import { $ } from "./dom.js";
+import { Feed } from "./feed.js";
+import { Follow } from "./follow.js";
+import { readPlace, writePlace } from "./place.js";
+import { recall, remember } from "./remember.js";
+import { SILENT_MS } from "./status.js";
+import { Store, TOP } from "./store.js";
+import { boardView } from "./views/board.js";
+import { findView } from "./views/find.js";
+import { headerView } from "./views/header.js";
+import { newsView } from "./views/news.js";
+import { plateView } from "./views/plate.js";
+import { quietView } from "./views/quiet.js";
+import { raceView } from "./views/race.js";
+import { rateView } from "./views/rate.js";
+import { spreadView } from "./views/spread.js";
+import { statusView } from "./views/status.js";
+import { themeView } from "./views/theme.js";
+
+const FIRST_BOARD = "global-arena"; // shown, empty, while there is no board at all
+const DEAD_MS = 3 * SILENT_MS;
+
+const store = new Store();
+const api = new Api(location.origin);
+const feed = new Feed(io({ autoConnect: false, reconnection: false, transports: ["websocket", "polling"], tryAllTransports: true, timeout: 8000 }));
+
+// Places -------------------------------------------------------------------------------------------------------------
+
+let watched = "";
+const problems = new Map();
+
+/** A place that exists: the first board and its first period where none, or an unknown one, is named. */
+function settled({ board, period, player }) {
+  const at = board ?? store.boards[0]?.board ?? FIRST_BOARD;
+  const periods = store.boards.find((b) => b.board === at)?.periods;
+  const known = periods ? periods.includes(period) : period;
+  return { board: at, period: known ? period : periods && !periods.includes("all") ? periods[0] : "all", player };
+}
+
+function watch() {
+  const { board, period } = store.place, here = `${board}:${period}`;
+  if (here === watched) return;
+  for (const kind of ["board", "analytics"]) feed.unwatch(`${kind}:${watched}`);
+  watched = here;
+  problems.clear();
+  const problem = (kind) => (what) => { problems.set(kind, what); connect(); };
+  const fine = (kind) => { if (problems.delete(kind)) connect(); };
+  feed.watch(`board:${here}`, { limit: TOP }, {
+    snapshot: (snapshot) => { fine("board"); seen(); store.snapshot(snapshot); connect({ ever: true }); },
+    frame: (frame) => store.frame(frame),
+    problem: problem("board"),
+  });
+  feed.watch(`analytics:${here}`, {}, {
+    snapshot: (snapshot) => { fine("analytics"); store.measure(snapshot, true); },
+    frame: (frame) => { store.measure(frame, false); },
+    problem: problem("analytics"),
+  });
+}
+
+function go(change, write = "pushState") {
+  store.go({ ...change, ...settled({ ...store.place, ...change }) });
+  history[write]({ view: store.view }, "", writePlace(store.place));
+  watch();
+}
+
+const actions = {
+  go,
+  choose(player) { remember("player", player); go({ player, view: "around" }); },
+  around() { go({ view: "around" }); },
+  top() { if (store.view === "around") go({ view: "top" }); },
+  unfollow() { remember("player", null); go({ player: null, view: "top" }); },
+  connect() { feed.connect(); },
+  refresh() { feed.refresh(); },
+  reload,
+};
+
+addEventListener("popstate", (event) => {
+  store.go({ ...settled(readPlace(location.search)), view: event.state?.view ?? "top" });
+  watch();
+});
+
+// Connection ---------------------------------------------------------------------------------------------------------
+
+function connect(change = {}) { store.connect({ ...change, problem: problems.get("board") ?? problems.get("analytics") ?? null }); }
+function seen() { Object.assign(store.link, { frame_ms: Date.now(), frame_at: store.now_ms, leaving: null }); }
+
+feed.addEventListener("sign", seen);
+feed.addEventListener("up", () => { connect({ connected: true, frame_ms: Date.now(), leaving: null }); reload(); });
+feed.addEventListener("down", ({ detail }) => connect({ connected: false, ...detail }));
+feed.addEventListener("waiting", ({ detail }) => connect(detail));
+feed.addEventListener("notice", ({ detail }) => connect({ leaving: detail }));
+
+let asked_ms = 0;
+setInterval(() => {
+  store.tick();
+  const silent = Date.now() - store.link.frame_ms;
+  if (!store.link.connected || silent < SILENT_MS || Date.now() - asked_ms < SILENT_MS) return;
+  asked_ms = Date.now();
+  silent > DEAD_MS ? feed.cycle() : feed.refresh();
+}, 1000);
+for (const [target, event] of [[document, "visibilitychange"], [window, "online"]])
+  target.addEventListener(event, () => { if (!document.hidden && !feed.connected) feed.connect(); });
+
+// Boards -------------------------------------------------------------------------------------------------------------
+
+/** The list of boards anew; a place that its board does not have is corrected. */
+async function reload() {
+  try {
+    store.setBoards(await api.boards());
+  } catch {
+    return; // the connection's state tells; the next "up" asks again
+  }
+  if (!store.place.board) return;
+  const place = settled(store.place);
+  if (place.board !== store.place.board || place.period !== store.place.period) go(place, "replaceState");
+}
+let unknown = "";
+store.addEventListener("rows", () => { // somebody has just made the board we look at
+  const { players, place, boards } = store;
+  if (!players || boards.some((b) => b.board === place.board) || unknown === place.board) return;
+  unknown = place.board;
+  reload();
+});
+
+// Views --------------------------------------------------------------------------------------------------------------
+
+const figures = JSON.parse($("figures").textContent);
+const charts = [raceView(store, figures.race), rateView(store, figures.rate), spreadView(store, figures.spread)];
+const { say } = statusView(store, actions);
+themeView(() => charts.forEach((chart) => chart.recolour()));
+headerView(store, actions);
+boardView(store, actions);
+plateView(store);
+newsView(store);
+findView(store, api, actions);
+quietView(store, say);
+new Follow(store, api);
+$("plotly").addEventListener("load", () => charts.forEach((chart) => chart.request()));
+
+const asked = readPlace(location.search);
+asked.player ??= recall("player");
+await reload();
+go(asked, "replaceState");
+feed.connect();

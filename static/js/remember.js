@@ -1,0 +1,10 @@
+// What the browser keeps between visits. A browser that refuses storage costs the memory, not the page.
+const PREFIX = "scorecast:";
+
+export function recall(key) {
+  try { return localStorage.getItem(PREFIX + key); } catch { return null; }
+}
+
+export function remember(key, value) {
+  try { value == null ? localStorage.removeItem(PREFIX + key) : localStorage.setItem(PREFIX + key, value); } catch { /* private window */ }
+}

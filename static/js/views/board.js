@@ -1,0 +1,146 @@
+// The board as an ordered list: keyed rows that slide to their new rank, washes on a changed score, the pinned row.
+import { $, calm, h, name, text } from "../dom.js";
+import { brief, count, signed, tiny } from "../format.js";
+
+const MOVE = { duration: 450, easing: "cubic-bezier(.2,.8,.2,1)" };
+const FLASH = { duration: 1400, easing: "ease-out" };
+const MOVES_MOST = 8; // more in one tick inform nobody
+const PARTS = ["lane", "rank", "move", "who", "gap", "last", "score"];
+
+function makeRow(tag, player, onChoose) {
+  const row = h(tag, { className: "row" });
+  row.parts = Object.fromEntries(PARTS.map((part) => [part, h("span", { className: `${part} num` })]));
+  row.parts.who.className = "who";
+  row.parts.lane.ariaHidden = "true";
+  row.append(...Object.values(row.parts));
+  row.dataset.player = player;
+  row.parts.who.append(h("button", { type: "button", dir: "auto", title: player, onclick: () => onChoose(player) }, player));
+  return row;
+}
+
+function fill(row, r, { own, lane, order }) {
+  const { rank, score, gap, last, move, who } = row.parts;
+  text(rank, count(r.rank));
+  text(score, count(r.score));
+  text(gap, r.gap ? brief(r.gap) : "");
+  text(last, r.last ? signed(r.last) : "");
+  last.classList.toggle("worse", r.last !== 0 && (r.last > 0) === (order === "asc"));
+  if (row.moved !== r.moved) {
+    const up = r.moved > 0, by = Math.abs(r.moved);
+    move.className = `move num ${r.moved ? (up ? "up" : "down") : ""}`;
+    move.replaceChildren(...(r.moved ? [h("span", { ariaHidden: "true" }, `${up ? "▲" : "▼"}${tiny(by)}`), h("span", { className: "sr" }, `${up ? "up" : "down"} ${by}`)] : []));
+    row.moved = r.moved;
+  }
+  row.classList.toggle("first", r.rank === 1);
+  row.classList.toggle("me", r.player === own);
+  const tag = who.querySelector(".tag");
+  if (r.player === own && !tag) who.append(h("span", { className: "tag you" }, "You"));
+  else if (r.player !== own) tag?.remove();
+  lane == null ? row.style.removeProperty("--lane") : row.style.setProperty("--lane", `var(--lane-${lane})`);
+}
+
+const wayOf = (before, now, order) => ((now > before) === (order !== "asc") ? "up" : "down");
+
+/** Where a row is seen now, on its way or not, from the top of its list. */
+const seenAt = (row, list_top) => row.getBoundingClientRect().top - list_top;
+
+function render(list, rows, { own, lanes, order, quiet, onChoose }) {
+  const old = new Map([...list.children].filter((el) => el.parts).map((el) => [el.dataset.player, el]));
+  for (const el of list.children) if (!el.parts) el.remove(); // bones
+  const still = quiet || calm() || document.hidden || !old.size;
+  const top = list.getBoundingClientRect().top;
+  const from = new Map(still ? [] : [...old].map(([player, el]) => [player, seenAt(el, top)])); // one read ...
+  const focused = document.activeElement;
+  const washes = [], fresh = [];
+  rows.forEach((r, i) => {
+    const row = old.get(r.player) ?? makeRow("li", r.player, onChoose);
+    if (!old.delete(r.player)) fresh.push(row);
+    else if (row.score !== r.score) washes.push([row, wayOf(row.score, r.score, order)]);
+    row.score = r.score;
+    fill(row, r, { own, lane: lanes.get(r.player), order });
+    if (list.children[i] !== row) list.insertBefore(row, list.children[i] ?? null);
+  });
+  for (const row of old.values()) row.remove();
+  if (focused !== document.activeElement && list.contains(focused)) focused.focus({ preventScroll: true });
+  if (quiet || document.hidden) return;
+  for (const [row, way] of washes) wash(row, way); // ... then only writes
+  if (still) return;
+  for (const row of fresh) row.animate([{ opacity: 0, background: "var(--you-wash)" }, { opacity: 1, background: "var(--you-wash)", offset: .3 }, { opacity: 1 }], FLASH);
+  slide(list, from);
+}
+
+function wash(row, way) {
+  row.wash?.cancel();
+  row.wash = row.parts.score.animate([{ background: `var(--${way}-wash)`, color: `var(--${way})` }, { background: "transparent" }], FLASH);
+}
+
+function slide(list, from) {
+  for (const row of list.children) if (from.has(row.dataset.player)) row.slide?.cancel();
+  const moves = [...list.children].map((row) => [row, from.get(row.dataset.player) - row.offsetTop]).filter(([, dy]) => Math.abs(dy) > 1);
+  if (moves.length > MOVES_MOST) return;
+  for (const [row, dy] of moves) {
+    row.style.zIndex = dy > 0 ? 1 : 0; // the riser passes in front
+    row.slide = row.animate([{ transform: `translateY(${dy}px)` }, { transform: "none" }], MOVE);
+  }
+}
+
+/** @param actions choose(player), around(), top(), unfollow() */
+export function boardView(store, actions) {
+  const list = $("rows"), own = $("own"), hero = $("board");
+  const hint = own.firstElementChild;
+  let shownFor = null, digits = 0, digitsFor = null;
+
+  function rows() {
+    const { view, place, settings } = store, around = view === "around" && store.own.row;
+    if (!store.shown) return;
+    hero.ariaBusy = "false";
+    const shows = JSON.stringify([place.board, place.period, !!around && place.player]);
+    const table = around ? store.around : store.table;
+    widen([...table, store.rows[0], store.own.row]);
+    hero.querySelector(".ground").classList.toggle("apart", !!around);
+    render(list, table, { own: place.player, lanes: store.lanes, order: settings.order, quiet: shows !== shownFor, onChoose: actions.choose });
+    shownFor = shows;
+    const word = $("view-word");
+    if (around) word.replaceChildren("Around ", name(place.player));
+    else text(word, "Top 10");
+    $("back").hidden = !around;
+    pin();
+  }
+
+  /** The score column is as wide as the widest figure seen on this board: it grows and never shrinks. */
+  function widen(table) {
+    if (digitsFor !== store.place.board) [digits, digitsFor] = [0, store.place.board];
+    digits = Math.max(digits, ...table.map((r) => (r ? count(r.score).length : 1)));
+    document.documentElement.style.setProperty("--score-ch", digits);
+  }
+
+  function pin() {
+    const { place, view, own: mine, settings } = store;
+    if (!place.player || !mine.known || (view === "around" && mine.row)) {
+      own.replaceChildren(...(place.player ? [] : [hint]));
+      return;
+    }
+    if (own.firstChild?.dataset.player !== place.player) {
+      const row = makeRow("div", place.player, actions.around);
+      row.parts.who.append(
+        h("span", { className: "tag you" }, "You"),
+        h("button", { className: "drop", type: "button", ariaLabel: `Stop following ${place.player}`, title: "Stop following", onclick: actions.unfollow }, "×"));
+      own.replaceChildren(row);
+    }
+    const row = own.firstChild, known = mine.row && (store.around.find((r) => r.player === place.player) ?? mine.row);
+    row.classList.toggle("absent", !known);
+    if (!known) {
+      for (const part of PARTS) if (part !== "who") text(row.parts[part], { rank: "–", score: "no score yet" }[part] ?? "");
+      row.moved = 0;
+      row.score = undefined;
+      return;
+    }
+    fill(row, known, { own: place.player, order: settings.order });
+    if (row.score !== undefined && row.score !== known.score && !document.hidden) wash(row, wayOf(row.score, known.score, settings.order));
+    row.score = known.score;
+  }
+
+  for (const event of ["rows", "own", "place", "boards", "tick"]) store.addEventListener(event, rows);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) { shownFor = null; rows(); } });
+  $("back").addEventListener("click", actions.top);
+}

@@ -1,0 +1,55 @@
+// Which board, which period: the switcher, the tabs, the line below, the document's title.
+import { $, h, text } from "../dom.js";
+import { count, periodEnd, periodName, ruleSaid, sortPeriods, span } from "../format.js";
+
+const said = (settings) => settings.title || settings.board;
+
+/** @param actions go({ board?, period? }), reload() (fetch the list of boards again) */
+export function headerView(store, actions) {
+  const pick = $("board-pick"), tabs = $("periods"), sub = $("sub");
+  let options = "", periods = "";
+
+  function boards() {
+    const { place, boards: all } = store;
+    const listed = all.some((b) => b.board === place.board) || !place.board ? all : [{ board: place.board }, ...all];
+    const key = JSON.stringify(listed.map((b) => [b.board, b.title]));
+    if (key !== options) {
+      options = key;
+      pick.replaceChildren(...listed.map((b) => h("option", { value: b.board, textContent: said(b) })));
+    }
+    pick.value = place.board ?? "";
+    pick.title = store.title;
+    document.title = [store.title, "Scorecast"].filter(Boolean).join(" · ");
+    drawTabs();
+    line();
+  }
+
+  function drawTabs() {
+    const own = sortPeriods(store.settings.periods), key = own.join();
+    if (key !== periods) {
+      periods = key;
+      const tab = (period) => {
+        const input = h("input", { type: "radio", name: "period", value: period, onchange: () => actions.go({ period }) });
+        const label = h("label", {}, input, periodName(period));
+        label.dataset.text = periodName(period); // reserves the width of the bold word
+        return label;
+      };
+      tabs.replaceChildren(tabs.querySelector("legend"), ...own.map(tab));
+    }
+    for (const input of tabs.querySelectorAll("input")) input.checked = input.value === store.place.period;
+  }
+
+  function line() {
+    if (!store.shown) return;
+    const { players, settings, place, now_ms } = store, ends = periodEnd(place.period, now_ms);
+    const parts = [`${count(players)} ${players === 1 ? "player" : "players"}`, ruleSaid(settings)];
+    if (settings.unit) parts.push(settings.unit);
+    if (ends) parts.push(`${place.period} ends in ${span((ends - now_ms) / 1000)}`);
+    text(sub, parts.join(" · "));
+  }
+
+  pick.addEventListener("change", () => actions.go({ board: pick.value }));
+  for (const event of ["pointerdown", "focus"]) pick.addEventListener(event, actions.reload);
+  for (const event of ["place", "boards"]) store.addEventListener(event, boards);
+  for (const event of ["rows", "tick"]) store.addEventListener(event, line);
+}

@@ -1,0 +1,62 @@
+// The race: rank of the top ten over the last minutes. On wide screens its lanes end in the table's rows; where the
+// rows are not ranks 1 to 10, or the table is elsewhere, the race names its own lines.
+import { Chart, plain } from "../chart.js";
+import { $, text } from "../dom.js";
+import { clock, wall } from "../format.js";
+import { WINDOW_MS, raceSeries, raceWindow } from "../history.js";
+
+const LABEL_PX = 112;
+const pen = document.createElement("canvas").getContext("2d");
+
+/** As much of a name as fits beside the lines. */
+function short(player) {
+  pen.font = "12px Archivo, sans-serif";
+  if (pen.measureText(player).width <= LABEL_PX) return player;
+  const chars = [...player].slice(0, 40);
+  while (chars.length && pen.measureText(`${chars.join("")}…`).width > LABEL_PX) chars.pop();
+  return `${chars.join("")}…`;
+}
+
+export function raceView(store, base) {
+  const el = $("race"), list = $("rows");
+  let pointed = null;
+  const chart = new Chart(el, base, draw);
+
+  function draw() {
+    if (!store.rows.length) return null;
+    const { now_ms } = store, { points, step_s } = store.analytics;
+    const aligned = getComputedStyle(el.parentElement).getPropertyValue("--aligned").trim() === "1";
+    const row = el.clientHeight / 11; // aligned: ten lanes and one row for the axis
+    const colour = (player) => `var(--lane-${store.lanes.get(player)})`;
+    const back_ms = raceWindow(points, { now_ms });
+    text($("race-span"), back_ms < WINDOW_MS ? `rank, since ${clock(now_ms - back_ms)}` : "rank, last 5 min");
+    const lines = raceSeries(points, store.rows, { step_s, now_ms });
+    const bold = (line) => line.rank === 1 || line.player === store.place.player;
+    const data = lines.map((line) => ({
+      name: plain(line.player), x: line.x.map(wall), y: line.y,
+      line: { color: colour(line.player), width: pointed ? (pointed === line.player ? 4 : 1.5) : bold(line) ? 3.5 : 2.5 },
+      opacity: pointed && pointed !== line.player ? 0.35 : 1,
+    }));
+    const names = lines.map((line) => ({ y: line.rank, text: plain(short(line.player)), font: { color: colour(line.player) } }));
+    return {
+      data,
+      layout: {
+        margin: aligned ? { l: 16, r: 0, t: 0, b: row } : { l: 28, r: 124, t: 10, b: 26 },
+        annotations: aligned ? [] : names.map((label) => ({ ...label, x: 1, xref: "paper", xanchor: "left", xshift: 6, showarrow: false })),
+        xaxis: { range: [wall(now_ms - back_ms), wall(now_ms)] },
+        yaxis: aligned ? { tickvals: [1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5, 9.5, 10.5], showticklabels: false } : { showgrid: false },
+      },
+    };
+  }
+
+  function point(player) {
+    const wanted = store.lanes.has(player) ? player : null; // a row without a line dims nothing
+    if (pointed !== wanted) { pointed = wanted; chart.request(); }
+  }
+  const of = (event) => point(event.target.closest(".row")?.dataset.player);
+  list.addEventListener("pointerover", of);
+  list.addEventListener("focusin", of);
+  for (const event of ["pointerleave", "focusout"]) list.addEventListener(event, () => point(null));
+  for (const event of ["rows", "analytics", "place", "own"]) store.addEventListener(event, () => chart.request());
+  return chart;
+}
