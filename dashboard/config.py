@@ -4,10 +4,10 @@ Owns: names, defaults, allowed values and their explanation (the same text is th
 `load`, nobody else reads the environment; `app.py` hands each part its own slice.
 """
 
+import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -16,6 +16,10 @@ from dashboard.errors import BadSetting
 
 Words = Annotated[tuple[str, ...], NoDecode]
 SECRET = ("api_keys", "operator_key")
+ORIGIN = re.compile(r"\*|https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
+"""An origin as browsers write it."""
+SHOWN = 100
+"""So many characters of a bad value are shown."""
 
 
 class Settings(BaseSettings):
@@ -27,6 +31,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one and prints it")
     redis_url: str | None = Field(
         None,
+        repr=False,  # it may hold a password
         description="redis://, rediss:// or unix:// address of a Redis >= 6.2 or Valkey; unset: an embedded store",
     )
     data_dir: Path = Field(Path("data"), description="folder of the embedded store")
@@ -37,9 +42,12 @@ class Settings(BaseSettings):
     )
     api_keys: Words = Field(
         (),
+        repr=False,
         description="comma-separated keys of which one must come with every write (X-API-Key); unset: none needed",
     )
-    operator_key: str | None = Field(None, description="key for what only operators may do, such as removing a player")
+    operator_key: str | None = Field(
+        None, repr=False, description="key for what only operators may do, such as removing a player"
+    )
     allowed_origins: Words = Field(
         (),
         description="comma-separated origins whose pages may connect besides our own, e.g. https://game.example; * is all",
@@ -65,12 +73,8 @@ class Settings(BaseSettings):
     @field_validator("allowed_origins")
     @classmethod
     def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in value:
-            parts = urlsplit(origin)
-            if origin != "*" and (
-                parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}"
-            ):
-                raise ValueError("allowed are origins such as https://game.example, without a path, or *")
+        if not all(ORIGIN.fullmatch(origin) for origin in value):
+            raise ValueError("allowed are origins such as https://game.example, without a path, or *")
         return value
 
     @model_validator(mode="after")
@@ -99,6 +103,8 @@ def load(**flags: Any) -> Settings:
         return Settings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
         raise BadSetting(_one_line(error)) from None
+    except UnicodeDecodeError:
+        raise BadSetting(".env: not UTF-8 text") from None
 
 
 def _one_line(error: ValidationError) -> str:
@@ -107,7 +113,9 @@ def _one_line(error: ValidationError) -> str:
     if not first["loc"]:
         return message
     name = str(first["loc"][0])
-    value = "(hidden)" if name in SECRET else first["input"]
+    value = "(hidden)" if name in SECRET else " ".join(str(first["input"]).split())
+    if len(value) > SHOWN:
+        value = value[: SHOWN - 1] + "…"
     if first["type"] == "literal_error":
         message = f"allowed: {first['ctx']['expected']}"
     elif bounds := {
