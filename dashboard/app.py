@@ -26,7 +26,7 @@ from dashboard.live.broadcaster import Broadcaster
 from dashboard.live.doorbell import Doorbell
 from dashboard.live.feeds import Feeds
 from dashboard.live.pulse import PulseFeed
-from dashboard.store.client import Client, connect
+from dashboard.store.client import Client, connect, shown
 from dashboard.store.embedded import EmbeddedStore
 from dashboard.store.scripts import Scripts, answering
 from dashboard.web import server as web
@@ -91,9 +91,12 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
 def _check_store(client: Client, url: str) -> None:
     try:
         version = client.info("server")["redis_version"]
+    except redis.AuthenticationError as error:
+        raise StoreStartFailed(f"REDIS_URL={shown(url)}: the server refuses the user or the password in it.") from error
     except redis.RedisError as error:
-        where = url if "@" not in url else url.split("://")[0] + "://***@" + url.rpartition("@")[2]
-        raise StoreStartFailed(f"REDIS_URL={where}: Redis does not answer ({error}). Is it running there?") from error
+        raise StoreStartFailed(
+            f"REDIS_URL={shown(url)}: Redis does not answer ({error}). Is it running there?"
+        ) from error
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
         raise StartFailed(f"REDIS_URL: the server is Redis {version}; {'.'.join(map(str, OLDEST))} or later is needed.")
 

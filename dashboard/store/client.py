@@ -1,10 +1,12 @@
 """One way to open a connection to Redis or Valkey.
 
-Owns: the pool and its time limits for redis://, rediss:// and unix:// addresses. Leaves to others: what is sent over it.
+Owns: the pool and its time limits for redis://, rediss:// and unix:// addresses, and how an address is shown to people.
+Leaves to others: what is sent over it.
 """
 
+import re
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -15,34 +17,53 @@ from dashboard.errors import BadSetting
 Client: TypeAlias = Any
 """A redis-py client whose replies are bytes. Its own types name what every option together could give, str and None too."""
 
-SCHEMES = ("redis", "rediss", "unix")
+ALLOWED = (
+    "allowed: redis://[[user]:password@]host[:port][/db], the same with rediss:// for TLS, or "
+    "unix://[[user]:password@]/path/to/socket[?db=]; write what is no letter or digit in a password as %XX"
+)
+OURS = {"decode_responses", "protocol"}
+"""Options of an address that would change what replies look like."""
 
 
-def check_url(url: str) -> str:
-    """Return `url` if it can be opened here. Raises BadSetting with what is allowed. No round trip."""
-    parts = urlsplit(url)
-    if parts.scheme not in SCHEMES:
-        raise BadSetting(f"REDIS_URL={url!r} is not an address: use redis://, rediss:// or unix://")
-    if parts.scheme == "unix" and not parts.path:
-        raise BadSetting(f"REDIS_URL={url!r} names no socket: use unix:///path/to/socket")
-    if parts.scheme != "unix" and not parts.hostname:
-        raise BadSetting(f"REDIS_URL={url!r} names no host: use {parts.scheme}://host:6379/0")
-    return url
+def shown(url: str) -> str:
+    """The address on one line, without its password."""
+    scheme, slashes, rest = " ".join(url.split()).partition("://")
+    rest = re.sub(r"^.*@|^:.*", lambda secret: "***" + "@" * secret[0].endswith("@"), rest)
+    return scheme + slashes + re.sub(r"(password=)[^&#]*", r"\1***", rest)
 
 
 def connect(url: str, *, timeout_s: float | None = 5.0, connections: int = 32) -> Client:
     """A client with a bounded pool that waits for a free connection instead of failing.
 
-    One broken connection (the server was restarted) is replaced and the command sent once more only while connecting;
-    a command that may have run is not repeated. Replies are bytes. `timeout_s=None` is for blocking readers.
-    Opens nothing until the first command.
+    A connection that broke since its last use is replaced before a command is sent; a command that may have run is never
+    repeated. Replies are bytes. `timeout_s=None` is for blocking readers. Raises BadSetting with what is allowed. Opens
+    nothing until the first command.
     """
-    pool = redis.BlockingConnectionPool.from_url(
-        check_url(url),
-        max_connections=connections,
-        timeout=10,
-        socket_timeout=timeout_s,
-        socket_connect_timeout=2.0,
-        retry=Retry(NoBackoff(), 0),
-    )
+    if not _is_address(url):
+        raise BadSetting(f"REDIS_URL={shown(url)}: {ALLOWED}")
+    try:
+        pool = redis.BlockingConnectionPool.from_url(
+            url,
+            max_connections=connections,
+            timeout=10,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=2.0,
+            retry=Retry(NoBackoff(), 0),
+        )
+        pool.connection_class(**pool.connection_kwargs)  # connects nothing, but knows its options
+    except (ValueError, TypeError, redis.RedisError):
+        raise BadSetting(f"REDIS_URL={shown(url)}: {ALLOWED}") from None
     return redis.Redis(connection_pool=pool)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        if parts.fragment or OURS & parse_qs(parts.query).keys():
+            return False
+        if parts.scheme == "unix":
+            return not parts.hostname and len(parts.path) > 1
+        host = parts.hostname and parts.port != 0
+        return bool(parts.scheme in ("redis", "rediss") and host and re.fullmatch(r"/?\d*", parts.path))
+    except ValueError:
+        return False
