@@ -5,7 +5,7 @@
 import { wait_ms } from "./backoff.js";
 import { Sequence } from "./sequence.js";
 
-const ANSWER_MS = 5000;
+const ANSWER_MS = 12e3; // longer than the server waits for its store: a refusal tells more than silence
 const FRAME_EVENTS = ["board", "analytics"];
 
 export class Feed extends EventTarget {
@@ -44,7 +44,7 @@ export class Feed extends EventTarget {
    * `on.problem(problem)` when the server refuses (a temporary refusal is asked again).
    */
   watch(topic, options, on) {
-    const entry = { topic, options, on, sequence: new Sequence(), round: 0, failures: 0, asked_ms: 0, timer: null };
+    const entry = { topic, options, on, sequence: new Sequence(), round: 0, pending: false, failures: 0, asked_ms: 0, timer: null };
     this.#topics.set(topic, entry);
     this.#ask(entry);
   }
@@ -54,8 +54,8 @@ export class Feed extends EventTarget {
     if (this.#topics.delete(topic) && this.#socket.connected) this.#socket.emit("unsubscribe", { topic });
   }
 
-  /** Ask for every topic again. */
-  refresh() { for (const entry of this.#topics.values()) this.#ask(entry); }
+  /** Ask for every topic again, unless a question is out. */
+  refresh() { for (const entry of this.#topics.values()) if (!entry.pending) this.#ask(entry); }
 
   #tell(type, detail) { this.dispatchEvent(Object.assign(new Event(type), { detail })); }
 
@@ -67,7 +67,11 @@ export class Feed extends EventTarget {
   }
 
   #down() {
-    for (const entry of this.#topics.values()) { clearTimeout(entry.timer); entry.sequence.lose(); }
+    for (const entry of this.#topics.values()) {
+      clearTimeout(entry.timer);
+      entry.pending = false;
+      entry.sequence.lose();
+    }
     this.#tell("down", { lost_ms: Date.now() });
   }
 
@@ -83,9 +87,11 @@ export class Feed extends EventTarget {
     if (!this.#socket.connected) return; // "connect" asks for all
     const round = ++entry.round;
     entry.asked_ms = Date.now();
+    entry.pending = true;
     entry.sequence.ask();
     this.#socket.timeout(ANSWER_MS).emit("subscribe", { topic: entry.topic, ...entry.options }, (lost, answer) => {
-      if (this.#topics.get(entry.topic) !== entry || entry.round !== round) return;
+      if (this.#topics.get(entry.topic) !== entry || entry.round !== round || !entry.pending) return;
+      entry.pending = false;
       if (lost) return this.#later(entry);
       if (answer.error) return this.#refused(entry, answer.error);
       entry.failures = 0;
@@ -113,8 +119,11 @@ export class Feed extends EventTarget {
   #show(entry, { frames, again }) {
     const whole = frames.every((frame) => entry.on.frame(frame) !== false); // false: it does not fit what is shown
     if (!again && whole) return;
-    if (Date.now() - entry.asked_ms > 1000) return this.#ask(entry);
-    entry.sequence.ask(); // hold what comes until asking is due
-    this.#later(entry);
+    if (Date.now() - entry.asked_ms > 1000) {
+      this.#ask(entry);
+    } else {
+      entry.sequence.ask(); // hold what comes until asking is due
+      this.#later(entry);
+    }
   }
 }

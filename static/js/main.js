@@ -21,7 +21,7 @@ import { statusView } from "./views/status.js";
 import { themeView } from "./views/theme.js";
 
 const FIRST_BOARD = "global-arena"; // shown, empty, while there is no board at all
-const DEAD_MS = 3 * SILENT_MS;
+const DEAD_MS = 4 * SILENT_MS; // connected, but no word and no refusal: the connection is dead, whatever it says
 
 const store = new Store();
 const api = new Api(location.origin);
@@ -49,12 +49,12 @@ function watch() {
   const problem = (kind) => (what) => { problems.set(kind, what); connect(); };
   const fine = (kind) => { if (problems.delete(kind)) connect(); };
   feed.watch(`board:${here}`, { limit: TOP }, {
-    snapshot: (snapshot) => { fine("board"); seen(); store.snapshot(snapshot); connect({ ever: true }); },
+    snapshot: (snapshot) => { fine("board"); store.snapshot(snapshot); connect({ ever: true }); },
     frame: (frame) => store.frame(frame),
     problem: problem("board"),
   });
   feed.watch(`analytics:${here}`, {}, {
-    snapshot: (snapshot) => { fine("analytics"); store.measure(snapshot, true); },
+    snapshot: (snapshot) => { fine("analytics"); seen(); store.measure(snapshot, true); },
     frame: (frame) => { store.measure(frame, false); },
     problem: problem("analytics"),
   });
@@ -93,13 +93,10 @@ feed.addEventListener("down", ({ detail }) => connect({ connected: false, ...det
 feed.addEventListener("waiting", ({ detail }) => connect(detail));
 feed.addEventListener("notice", ({ detail }) => connect({ leaving: detail }));
 
-let asked_ms = 0;
 setInterval(() => {
   store.tick();
-  const silent = Date.now() - store.link.frame_ms;
-  if (!store.link.connected || silent < SILENT_MS || Date.now() - asked_ms < SILENT_MS) return;
-  asked_ms = Date.now();
-  silent > DEAD_MS ? feed.cycle() : feed.refresh();
+  if (store.state !== "stale") return;
+  Date.now() - store.link.frame_ms > DEAD_MS ? feed.cycle() : feed.refresh();
 }, 1000);
 for (const [target, event] of [[document, "visibilitychange"], [window, "online"]])
   target.addEventListener(event, () => { if (!document.hidden && !feed.connected) feed.connect(); });

@@ -25,13 +25,16 @@ export class Store extends EventTarget {
   told = [];
   own = STRANGER; // of place.player: its row, or null when it has no score, and the rows around it
   state = "loading";
-  link = { connected: false, lost_ms: Date.now(), frame_ms: Date.now(), next_ms: null, ever: false, problem: null, leaving: null };
+  link = { connected: false, lost_ms: Date.now(), frame_ms: Date.now(), next_ms: null, frame_at: null, ever: false, problem: null, leaving: null };
   #marks = new Map();
   #ownMarks = new Map();
   #ahead_ms = 0; // the server's clock minus ours
 
   /** The server's clock, as far as its frames tell. */
   get now_ms() { return Date.now() + this.#ahead_ms; }
+
+  /** The moment that the page shows: now while it is live, else that of the last frame. */
+  get shown_ms() { return this.state === "live" ? this.now_ms : this.link.frame_at ?? this.now_ms; }
 
   /** Settings of the board shown; the defaults until they are known. */
   get settings() { return { ...DEFAULTS, ...this.boards.find((b) => b.board === this.place.board) }; }
@@ -62,7 +65,6 @@ export class Store extends EventTarget {
     const again = this.shown;
     if (!again) { this.#marks = new Map(); this.lanes = new Map(); }
     this.shown = true;
-    this.link.problem = null;
     this.#show(apply([], { full: true, players, rows }, TOP) ?? [], players, again);
   }
 

@@ -41,7 +41,7 @@ export function headerView(store, actions) {
 
   function line() {
     if (!store.shown) return;
-    const { players, settings, place, now_ms } = store, ends = periodEnd(place.period, now_ms);
+    const { players, settings, place, shown_ms: now_ms } = store, ends = periodEnd(place.period, now_ms);
     const parts = [`${count(players)} ${players === 1 ? "player" : "players"}`, ruleSaid(settings)];
     if (settings.unit) parts.push(settings.unit);
     if (ends) parts.push(`${place.period} ends in ${span((ends - now_ms) / 1000)}`);
