@@ -54,10 +54,21 @@ class Scripts:
         """
         if not self._replicated:
             return self.read(name, keys, args)
-        with answering(), self._client.pipeline(transaction=False) as pipe:
-            self._known[name](keys=keys, args=args, client=pipe)
-            pipe.execute_command("WAIT", 1, REPLICA_WAIT_MS)
-            reply, replicas = pipe.execute()
+        with answering():
+            try:
+                reply, replicas = self._call_and_wait(name, keys, args)
+            except redis.exceptions.NoScriptError:  # nothing happened
+                self._client.script_load(self._known[name].script)
+                reply, replicas = self._call_and_wait(name, keys, args)
         if replicas < 1:
             raise StoreUnavailable("No replica confirmed the write in time (DURABILITY=replicated); not acknowledged.")
         return reply
+
+    def _call_and_wait(self, name: str, keys: Sequence[str], args: Sequence[str | int]) -> tuple[Any, int]:
+        # WAIT counts for the writes of its own connection; not by the driver's script object, which would first ask
+        # whether the server knows the script
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.evalsha(self._known[name].sha, len(keys), *keys, *args)
+            pipe.wait(1, REPLICA_WAIT_MS)
+            reply, replicas = pipe.execute()
+        return reply, replicas

@@ -89,15 +89,14 @@ def valkey(*options: str, password: str = "") -> Iterator[Valkey]:
 
 class Proxy:
     """A TCP port before a server's unix socket. `cut(marker)`: the next request that contains the marker reaches the
-    server and is answered, and then the connection breaks before the answer comes through: once, or `times`.
-    With `tls` the port speaks TLS.
+    server and is answered there, and then the connection breaks before the answer comes through. With `tls` the port
+    speaks TLS.
     """
 
     def __init__(self, target: Path, tls: ssl.SSLContext | None = None) -> None:
         self._target = target
         self._tls = tls
         self._marker = b""
-        self._times = 0
         self.cuts = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -105,16 +104,15 @@ class Proxy:
         self._open: list[socket.socket] = []
         self._spawn(self._accept)
 
-    def cut(self, marker: bytes, times: int = 1) -> None:
-        self._marker, self._times = marker, times
+    def cut(self, marker: bytes) -> None:
+        self._marker = marker
 
     def close(self) -> None:
-        for end in (self._listener, *self._open):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
+        _break(self._listener, *self._open)
         for thread in self._threads:
             thread.join(5)
+        for end in (self._listener, *self._open):
+            end.close()
 
     def _spawn(self, run: Callable[..., None], *given: object) -> None:
         self._threads.append(threading.Thread(target=run, args=given, daemon=True))
@@ -133,19 +131,33 @@ class Proxy:
             far = socket.socket(socket.AF_UNIX)
             far.connect(str(self._target))
             self._open += (near, far)
-            self._spawn(self._serve, near, far)
+            dropped = threading.Event()
+            self._spawn(self._requests, near, far, dropped)
+            self._spawn(self._answers, near, far, dropped)
 
-    def _serve(self, near: socket.socket, far: socket.socket) -> None:
-        """One request after the other, as a client without pipelines sends them."""
-        with suppress(OSError), near, far:
+    def _requests(self, near: socket.socket, far: socket.socket, dropped: threading.Event) -> None:
+        with suppress(OSError):
             while request := near.recv(1 << 20):
+                if self._marker and self._marker in request:
+                    self._marker = b""
+                    dropped.set()
                 far.sendall(request)
-                answer = far.recv(1 << 20)
-                if self._times and self._marker in request:
-                    self._times -= 1
+        _break(far)
+
+    def _answers(self, near: socket.socket, far: socket.socket, dropped: threading.Event) -> None:
+        with suppress(OSError):
+            while answer := far.recv(1 << 20):
+                if dropped.is_set():
                     self.cuts += 1
-                    return
+                    break
                 near.sendall(answer)
+        _break(near)
+
+
+def _break(*ends: socket.socket) -> None:
+    for end in ends:
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
