@@ -41,7 +41,7 @@ from dashboard.core.imports import Importer, Job  # noqa: E402
 from dashboard.core.mappings import Condition, Mapping  # noqa: E402
 from dashboard.core.rows import Format  # noqa: E402
 from dashboard.errors import BadSetting, ScorecastError, StartFailed, StoreStartFailed, StoreUnavailable  # noqa: E402
-from dashboard.progress import Progress  # noqa: E402
+from dashboard.progress import LivingLine, Progress  # noqa: E402
 from dashboard.values import Order, Rule  # noqa: E402
 from dashboard.web.models import clean_name  # noqa: E402
 
@@ -116,8 +116,12 @@ def serve(settings: Settings, *, demo: bool) -> None:
 )
 @click.option("--at", metavar="COL", help="column of when it was played: date, RFC 3339, epoch ms [default: now]")
 @click.option("--rule", type=click.Choice(get_args(Rule)), help="how scores of a player combine [default: the board's]")
-@click.option("--order", type=click.Choice(get_args(Order)), help="whether more or less is better [default: the board's]")
-@click.option("--where", multiple=True, metavar="COL=VALUE", help="only such rows, or with != all others; may be repeated")
+@click.option(
+    "--order", type=click.Choice(get_args(Order)), help="whether more or less is better [default: the board's]"
+)
+@click.option(
+    "--where", multiple=True, metavar="COL=VALUE", help="only such rows, or with != all others; may be repeated"
+)
 @click.option("--format", "form", type=click.Choice(get_args(Format)), help="[default: by the file's name]")
 @click.option("--report", type=click.Path(path_type=Path), help="where refused rows go [default: FILE.refused.csv]")
 @settings_options(*STORE)
@@ -174,12 +178,63 @@ def leave(code: int, words: str) -> NoReturn:
     sys.exit(code)
 
 
+@main.command("demo", short_help="Simulated players on a running server.")
+@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="address of the server")
+@click.option("--board", default="global-arena", show_default=True, metavar="NAME", help="the board; made if absent")
+@click.option("--seed", default=7, show_default=True, help="the same seed gives the same players and the same course")
+@click.option(
+    "--rate", default=40.0, show_default=True, type=click.FloatRange(0.01, 10_000), metavar="N", help="scores a second"
+)
+@click.option(
+    "--players",
+    default=400,
+    show_default=True,
+    type=click.IntRange(1, 10_000),
+    metavar="N",
+    help="players at the start",
+)
+@click.option("--scores", type=click.IntRange(0), metavar="N", help="end after so many scores [default: never]")
+@click.option(
+    "--duration", type=click.FloatRange(0), metavar="SECONDS", help="end after so many seconds [default: never]"
+)
+@click.option("--api-key", metavar="KEY", help="key to write with [default: the first of API_KEYS]")
+@click.option("--with-parent", type=int, hidden=True, help="end when this process is no longer our parent")
+@click.pass_obj
+def demo_command(
+    outer: dict[str, str | None],
+    /,
+    url: str,
+    board: str,
+    seed: int,
+    rate: float,
+    players: int,
+    scores: int | None,
+    duration: float | None,
+    api_key: str | None,
+    with_parent: int | None,
+) -> None:
+    """Simulated players, good ones and weak ones, post scores to a running server as games do: some over HTTP, some over
+    a socket. Players join, play in bursts and have streaks; the server may restart meanwhile. Ctrl-C ends it.
+    """
+    from dashboard.demo.show import Plan, Show
+
+    key = api_key or next(iter(load(**outer).api_keys), None)
+    line = LivingLine(sys.stderr)
+    plan = Plan(url.rstrip("/"), clean_name(board), seed, rate, players, key, scores, duration)
+    show = Show(plan, line.say, lambda: with_parent is not None and os.getppid() != with_parent)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: show.stop())
+    try:
+        show.run()
+    finally:
+        line.end()
+
+
 def start_demo(address: str, settings: Settings) -> "subprocess.Popen[bytes]":
     """Simulated players as a process of their own, which ends with this one."""
     command = [sys.executable, __file__, "demo", "--url", address, "--with-parent", str(os.getpid())]
-    if settings.api_keys:
-        command += ["--api-key", settings.api_keys[0]]
-    return subprocess.Popen(command, start_new_session=True)
+    keys = os.environ | {"API_KEYS": ",".join(settings.api_keys)}  # not as a flag: every user may list those
+    return subprocess.Popen(command, start_new_session=True, env=keys)
 
 
 def log_lines(form: str) -> None:

@@ -1,7 +1,7 @@
-"""Progress of an import on the terminal: a bar where people look, a line every few seconds where a log is written.
+"""Progress on the terminal: a bar or a living line where people look, a line every few seconds where a log is written.
 
-Owns: stderr while an import runs, the summary's words. Leaves to others: the import (`core/imports.py`), exit codes
-(`run.py`).
+Owns: stderr while an import or the demo runs, the words of an import's summary. Leaves to others: the import
+(`core/imports.py`), the demo (`demo/`), exit codes (`run.py`).
 """
 
 import time
@@ -107,3 +107,29 @@ class Progress(Watch):
             self._bar.write(text, file=self._stream)
         else:
             print(text, file=self._stream, flush=True)
+
+
+class LivingLine:
+    """One line that is written over and over on a terminal; elsewhere it is written every `every_s` seconds."""
+
+    def __init__(self, stream: TextIO, every_s: float = 10.0) -> None:
+        self._stream = stream
+        self._every_s = every_s
+        self._is_terminal = stream.isatty()
+        self._next_s = time.monotonic() + every_s
+        self._last = ""
+
+    def say(self, text: str) -> None:
+        """What the line says now."""
+        self._last = text
+        if self._is_terminal:
+            self._stream.write(f"\r\x1b[K{text}")
+            self._stream.flush()
+        elif time.monotonic() >= self._next_s:
+            self._next_s += self._every_s
+            print(text, file=self._stream, flush=True)
+
+    def end(self) -> None:
+        """Leave the line as it is."""
+        if self._last:
+            print("" if self._is_terminal else self._last, file=self._stream, flush=True)

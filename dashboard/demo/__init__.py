@@ -1,0 +1,1 @@
+"""Simulated game clients, which use the public API as any game would."""
