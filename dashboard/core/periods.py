@@ -72,7 +72,9 @@ def parse_time(value: object) -> int:
     if isinstance(value, str):
         text = value
         try:
-            moment = datetime.fromisoformat(text)
+            if not text.isprintable():  # behind a NUL anything would pass
+                raise ValueError
+            moment = datetime.fromisoformat(text.upper())
             value = to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
         except (ValueError, OverflowError) as error:
             raise InvalidInput(
