@@ -6,6 +6,7 @@ deep nesting, too many bytes. Leaves to others: what the values must be (`models
 
 import json
 import re
+from collections import Counter
 from typing import Any, NoReturn
 
 from dashboard.errors import MalformedInput, TooLarge
@@ -52,8 +53,7 @@ def _depth(body: bytes) -> int:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
         raise MalformedInput(f"The JSON has the key {twice[:60]!r} twice in one object.")
     return members
 
