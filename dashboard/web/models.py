@@ -22,6 +22,8 @@ from dashboard.errors import InvalidInput, ScorecastError
 from dashboard.values import BoardSettings, Order, PeriodKind, Rule, Score
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.-]{0,63}")
+LISTED = 20
+"""So many mistakes are listed; a body may make 100,000."""
 T = TypeVar("T")
 
 
@@ -148,12 +150,13 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def validate(model: type[M], value: object, what: str = "body") -> M:
-    """The value as `model`. Raises InvalidInput that lists every mistake with its JSON pointer."""
+    """The value as `model`. Raises InvalidInput that lists the mistakes, up to LISTED, with their JSON pointers."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        found = tuple((_pointer(item["loc"]), _message(item)) for item in error.errors(include_url=False))
-        raise InvalidInput(f"The {what} breaks a rule: {_sentence(found)}.", *found) from None
+        listed = error.errors(include_url=False)[:LISTED]
+        found = tuple((_pointer(item["loc"]), _message(item)) for item in listed)
+        raise InvalidInput(f"The {what} breaks a rule: {_sentence(found, error.error_count())}.", *found) from None
 
 
 def split_scores(body: object) -> tuple[bool, list[Score | ScorecastError]]:
@@ -164,8 +167,8 @@ def split_scores(body: object) -> tuple[bool, list[Score | ScorecastError]]:
     if not isinstance(body, dict) or "scores" not in body:
         return False, [validate(ScoreIn, body).value()]
     items = body["scores"]
-    if unknown := sorted(body.keys() - {"scores"}):
-        raise InvalidInput("A batch has only `scores`.", *((f"/{name}", "unknown field") for name in unknown))
+    if unknown := sorted(body.keys() - {"scores"})[:LISTED]:
+        raise InvalidInput("A batch has only `scores`.", *((_pointer((name,)), "unknown field") for name in unknown))
     if not isinstance(items, list) or not 1 <= len(items) <= BATCH:
         raise InvalidInput(f"`scores` is a list of 1 to {BATCH} scores.", ("/scores", f"1 to {BATCH} items"))
     return True, [_score(item) for item in items]
@@ -196,6 +199,6 @@ def _message(item: Any) -> str:
     return str(item["msg"]).removeprefix("Value error, ")
 
 
-def _sentence(found: tuple[tuple[str, str], ...]) -> str:
-    shown = [f"{pointer or 'the whole'}: {message}" for pointer, message in found[:3]]
-    return "; ".join(shown) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
+def _sentence(found: tuple[tuple[str, str], ...], count: int) -> str:
+    shown = [f"{pointer[:60] or 'the whole'}: {message}" for pointer, message in found[:3]]
+    return "; ".join(shown) + (f"; and {count - 3} more" if count > 3 else "")

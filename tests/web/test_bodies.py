@@ -21,35 +21,9 @@ values = st.recursive(
 )
 pieces = st.sampled_from(
     [
-        b"{",
-        b"}",
-        b"[",
-        b"]",
-        b",",
-        b":",
-        b'"',
-        b"\\",
-        b"\\u",
-        b"d800",
-        b"dc00",
-        b"NaN",
-        b"Infinity",
-        b"-",
-        b"1",
-        b"e999",
-    ]
-    + [
-        b'"a":1',
-        b"\xff",
-        b"\xed\xa0\x80",
-        b"\xef\xbb\xbf",
-        b"true",
-        b"null",
-        b" ",
-        b"\x00",
-        b"9" * 5000,
-        b"[" * 40,
-        b"0.1",
+        *(b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b"\\u", b"d800", b"dc00", b"NaN", b"Infinity", b"-", b"1"),
+        *(b"e999", b'"a":1', b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"true", b"null", b" ", b"\x00", b"9" * 5000),
+        *(b"[" * 40, b"0.1"),
     ]
 )
 anything = st.binary(max_size=200) | st.lists(pieces, max_size=12).map(b"".join)
