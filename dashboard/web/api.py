@@ -60,20 +60,20 @@ def make_api(boards: Boards, scores: Scores, rankings: Rankings, analytics: Anal
         page = rankings.top(name, query.period, limit=query.limit, cursor=query.cursor, at_ms=query.at)
         return jsonify(_page(page))
 
-    @api.get("/boards/<board>/players/<path:player>/around")
+    @api.get("/boards/<board>/players/<player:player>/around")
     def around(board: str, player: str) -> ResponseReturnValue:
         query = models.validate(models.AroundQuery, request.args.to_dict(), "query")
         name, who = models.clean_name(board), clean_player(player)
         return jsonify(_page(rankings.around(name, who, query.period, radius=query.radius, at_ms=query.at)))
 
-    @api.get("/boards/<board>/players/<path:player>")
+    @api.get("/boards/<board>/players/<player:player>")
     def get_player(board: str, player: str) -> ResponseReturnValue:
         query = models.validate(models.PeriodQuery, request.args.to_dict(), "query")
         name, who = models.clean_name(board), clean_player(player)
         place = rankings.player(name, who, query.period, at_ms=query.at)
         return jsonify(asdict(place) | _head(place))
 
-    @api.delete("/boards/<board>/players/<path:player>")
+    @api.delete("/boards/<board>/players/<player:player>")
     def remove_player(board: str, player: str) -> ResponseReturnValue:
         guard.may_operate(key_of(request.headers))
         name, who = models.clean_name(board), clean_player(player)

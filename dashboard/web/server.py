@@ -18,6 +18,7 @@ from werkzeug.exceptions import HTTPException
 
 from dashboard import errors
 from dashboard.web.bodies import MAX_BYTES
+from dashboard.web.environ import PlayerConverter, adapt, check_path
 from dashboard.web.problems import MEDIA_TYPE, problem
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,11 @@ SPARE_FILES = 128
 def make_flask(blueprints: Sequence[Blueprint]) -> Flask:
     """The WSGI application: every error is answered with a problem document."""
     app = Flask("dashboard", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES
+    app.wsgi_app = adapt(app.wsgi_app)  # type: ignore[assignment, method-assign]
+    app.url_map.merge_slashes = False
+    app.url_map.converters["player"] = PlayerConverter
+    app.before_request(check_path)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES + 1  # where no length was given, this is read and `parse` refuses it
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.compact = True  # type: ignore[attr-defined]
@@ -91,6 +96,9 @@ def _serve_threading(flask: Flask, listener: socket.socket) -> Callable[[], None
     class Handler(WSGIRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
+
+        def make_environ(self) -> dict[str, Any]:
+            return super().make_environ() | {"RAW_PATH_INFO": self.path.partition("?")[0]}
 
         def run_wsgi(self) -> None:
             super().run_wsgi()
