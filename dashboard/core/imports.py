@@ -9,7 +9,7 @@ not to its name: a file that was changed is another file.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dashboard.core.batches import Batch, Batches, Place
@@ -105,7 +105,8 @@ class Importer:
                     place = self._apply(job.board, id, stored, batches, batches.next(place))
                     stored, patient_until_s = place.text(), None
                 except MarkMoved as moved:
-                    board = self._board(job)  # it may have been deleted and made anew
+                    # The board may have been deleted and made anew: go on only if it still ranks as it did.
+                    board = self._board(replace(job, rule=board.settings.rule, order=board.settings.order))
                     stored = moved.evidence["mark"]
                     place = batches.go_to(stored)
                 except StoreUnavailable as error:

@@ -42,7 +42,7 @@ class NdjsonRows(Lines):
             if self._fault:
                 yield Row(line, {}, self._fault)
             elif not text.isspace():
-                yield _object(line, text)
+                yield _object(line, text.rstrip())
 
 
 def _object(line: int, text: str) -> Row:

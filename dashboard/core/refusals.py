@@ -8,6 +8,7 @@ import csv
 import io
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -32,7 +33,6 @@ class Report:
 
     def __init__(self, places: Sequence[Path]) -> None:
         self._places = places
-        self._file: BinaryIO | None = None
         self._path: Path | None = None
 
     def write(self, at_byte: int, refusals: Iterable[Refusal]) -> int:
@@ -43,50 +43,47 @@ class Report:
         text = io.StringIO(newline="")
         csv.writer(text, lineterminator="\n").writerows(refusals)
         data = text.getvalue().encode(errors="backslashreplace")
-        file = self._open()
-        if os.fstat(file.fileno()).st_size < at_byte or not at_byte:
-            file.seek(0)
-            at_byte = file.write(HEADER)
-        file.seek(at_byte)
-        file.write(data)
-        file.flush()
+        try:
+            with self._open() as file:
+                if not at_byte or os.fstat(file.fileno()).st_size < at_byte:
+                    at_byte = file.write(HEADER)
+                file.seek(at_byte)
+                file.write(data)
+        except OSError as error:
+            raise ImportFailed(f"the report {self._path} cannot be written: {error.strerror}") from error
         return at_byte + len(data)
 
     def end(self, size: int) -> Path | None:
-        """Close it at `size` bytes: what a killed run wrote ahead goes. With size 0, a report of an earlier import goes.
+        """Cut it at `size` bytes: what a killed run wrote ahead goes. With size 0, a report of an earlier import goes.
 
         Returns where the report is, None where there is none.
         """
-        if self._file is not None:
-            self._file.close()
-            self._file = None
         path = self._path or next((place for place in self._places if _is_ours(place)), None)
         if path is None:
             return None
-        if not size:
-            path.unlink()
-            return None
-        if path.stat().st_size > size:
-            os.truncate(path, size)
-        return path
+        with suppress(OSError):  # what is too much in it is no reason to fail an import that is done
+            if not size:
+                path.unlink()
+            elif path.stat().st_size > size:
+                os.truncate(path, size)
+        return path if size else None
 
     def _open(self) -> BinaryIO:
-        if self._file is not None:
-            return self._file
         problems = []
-        for path in self._places:
+        for path in self._places if self._path is None else [self._path]:
             try:
                 if path.exists() and path.stat().st_size and not _is_ours(path):
                     problems.append(f"{path} is there and is no such report")
                     continue
-                self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+b")
+                file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+b")
             except OSError as error:
                 problems.append(f"{path}: {error.strerror}")
                 continue
             self._path = path
-            return self._file
+            return file
         raise ImportFailed(
-            f"rows were refused and the report cannot be written ({'; '.join(problems)}). Name a place for it: --report PATH"
+            f"rows were refused and the report cannot be written ({'; '.join(problems)}). "
+            "Name a place for it: --report PATH"
         )
 
 
