@@ -28,6 +28,11 @@ BATCH = 1000
 """Most scores in one call: about 10 ms of the store's time."""
 AHEAD_MS = 60_000
 """A score may be stamped this far in the future: clients' clocks are not exact."""
+TRUST_MS = 20_000
+"""The store refuses a plan made by a clock that is further off, or made longer ago (waiting for a connection, say)."""
+LONGEST = 128
+COMPOSED = 4
+"""NFC makes at most so many characters one."""
 ATTEMPTS = 20
 PERIOD_S = {"day": 86_400, "week": 7 * 86_400, "month": 31 * 86_400}
 
@@ -36,9 +41,9 @@ def clean_player(name: object) -> str:
     """The name as it is stored: NFC-normalised, 1 to 128 characters of any script. Raises InvalidInput."""
     if not isinstance(name, str):
         raise InvalidInput("a player is a text of 1 to 128 characters", ("/player", "must be a text"))
-    if not name.isascii():
+    if not name.isascii() and len(name) <= COMPOSED * LONGEST:  # a longer one would only cost time, by its square
         name = unicodedata.normalize("NFC", name)
-    if not 1 <= len(name) <= 128:
+    if not 1 <= len(name) <= LONGEST:
         raise InvalidInput(
             f"a player is a text of 1 to 128 characters, not {len(name)}", ("/player", "1 to 128 characters")
         )
@@ -77,7 +82,9 @@ class Scores:
         three more.
         """
         plan, replies = self._run(board, scores, None)
-        return plan.read(replies)
+        results = plan.read(replies)
+        self.accepted += sum(isinstance(result, Result) for result in results)
+        return results
 
     def load(self, board: str, scores: Sequence[Score], mark: Mark) -> dict[int, ScorecastError]:
         """Apply up to BATCH scores of history (never too late) and move the mark, both or neither.
@@ -86,19 +93,18 @@ class Scores:
         `mark.expected` (nothing happened), and as `submit`. One round trip, and half of its cost: no rank is looked up.
         """
         plan, replies = self._run(board, scores, mark)
-        return plan.refused(replies)
+        refused = plan.refused(replies)
+        self.accepted += len(scores) - len(refused)
+        return refused
 
     def _run(self, board: str, scores: Sequence[Score], mark: Mark | None) -> tuple["_Plan", Sequence[Any]]:
         if len(scores) > BATCH:
             raise InvalidInput(f"at most {BATCH} scores at once", ("/scores", f"at most {BATCH} items"))
         for _ in range(ATTEMPTS):
             plan = _Plan(self._boards.ensure(board), scores, self._clock.now_ms(), mark)
-            if not plan.sent and mark is None:
-                return plan, ()
             reply = self._scripts.write("submit_scores", plan.keys, plan.args)
             match reply[0]:
                 case b"ok":
-                    self.accepted += len(plan.sent)
                     return plan, reply[2:]
                 case b"clock":
                     self._clock.correct(int(reply[1]))
@@ -169,7 +175,8 @@ class _Plan:
             board.settings.order,
             board.settings.rule,
         ]
-        self.args += [max(p.start_ms for p in current), min(p.end_ms for p in current), len(current)]
+        self.args += [max(now_ms - TRUST_MS, *(p.start_ms for p in current))]
+        self.args += [min(now_ms + TRUST_MS, *(p.end_ms for p in current)), len(current)]
         self.args += [len(self._rankings), *((mark.id, mark.expected, mark.next) if mark else ("", "", ""))]
         for p in self._rankings:
             self.args += [p.id, self._expiry_ms(p)]
@@ -217,12 +224,19 @@ class _Plan:
                     f"{self._settings.late_s} s. Nothing was counted.",
                     ("/at", "too late for this board"),
                 )
+            if self._history and period.kind != "all" and self._expiry_ms(period) <= self._now_ms:
+                continue  # its ranking would be gone at once
             places.append(self._rankings.setdefault(period, len(self._rankings) + 1))
+        if not places:
+            raise TooLate(
+                f"{rfc3339(at_ms)} lies in no period that this board still keeps (keep: {self._settings.keep})",
+                ("/at", "in no period that this board keeps"),
+            )
         return ",".join(str(place) for place in places)
 
-    def _expiry_ms(self, period: Period) -> int:
+    def _expiry_ms(self, period: Period) -> int | str:
         if period.kind == "all":
-            return 0
+            return ""
         kept_s = max(self._settings.keep * PERIOD_S[period.kind], self._settings.late_s)
         return period.end_ms + 1000 * kept_s
 

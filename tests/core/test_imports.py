@@ -197,6 +197,24 @@ def test_history_counts_in_the_periods_in_which_it_was_played(parts: Parts, boar
     assert [(row.player, row.score) for row in january.rows] == [("B", 5), ("A", 4)]
 
 
+def test_history_leaves_no_ranking_of_a_period_that_is_over_for_good(parts: Parts, board: str, file: Path) -> None:
+    parts.boards.put(board, BoardSettings(rule="sum", periods=("all", "day")))
+    file.write_text("name,points,on\nA,3,1916-07-02\nB,4,1916-07-02\n", encoding="utf-8")
+    run(parts, Job(file, board, Mapping("name", "points", "on")))
+    assert found(parts, board) == {"A": 3, "B": 4}
+    assert parts.boards.periods(board) == ["all"]
+    assert list(parts.client.scan_iter(f"*{board}*1916*")) == []
+
+
+def test_history_that_fits_no_period_is_refused(parts: Parts, board: str, file: Path) -> None:
+    parts.boards.put(board, BoardSettings(rule="sum", periods=("day",)))
+    file.write_text("name,points,on\nA,3,1916-07-02\n", encoding="utf-8")
+    watch = At()
+    place = run(parts, Job(file, board, Mapping("name", "points", "on")), watch).place
+    assert (place.applied, place.refused) == (0, 1)
+    assert "lies in no period that this board still keeps" in watch.refusals[0].reason
+
+
 def test_two_importers_of_one_file_count_each_row_once(parts: Parts, board: str, file: Path) -> None:
     sums = write(file, 20_000)
     start = threading.Barrier(2, timeout=20)
