@@ -31,6 +31,7 @@ class StoreFolder:
         self.path = self.data_dir / "store"
         self.socket = self.path / "valkey.sock"
         self.log = self.path / "valkey.log"
+        self.lock_fd: int | None = None
         self._lock = self.path / "lock"
 
     def make(self) -> None:
@@ -50,8 +51,8 @@ class StoreFolder:
         except OSError as error:
             raise self.unusable(error) from error
 
-    def take_lock(self, durability: str) -> int | None:
-        """The lock's descriptor (close it to give the lock up), or None while somebody else holds it. Never waits."""
+    def take_lock(self, durability: str) -> bool:
+        """Take the lock: `lock_fd` is then its descriptor. False while somebody else holds it. Never waits."""
         lock_fd = None
         try:
             lock_fd = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
@@ -62,9 +63,16 @@ class StoreFolder:
             if lock_fd is not None:
                 os.close(lock_fd)
             if isinstance(error, BlockingIOError):
-                return None
+                return False
             raise self.unusable(error) from error
-        return lock_fd
+        self.lock_fd = lock_fd
+        return True
+
+    def release_lock(self) -> None:
+        """Give up our hold of the lock, if we have it. It is free when a server that inherited it is gone too."""
+        if self.lock_fd is not None:
+            os.close(self.lock_fd)
+            self.lock_fd = None
 
     def holder(self) -> tuple[str, str]:
         """Process id and durability that the lock's present or last holder wrote into it."""

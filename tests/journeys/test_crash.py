@@ -146,24 +146,26 @@ def crash(site: Site, *, rounds: int, victim: str, slow_thread: str | None = Non
     """
     chance = random.Random(victim)
     site.start()
-    with Load(site.connect, threads=4, first=1) as load:
-        for _ in range(rounds):
-            [store] = servers_in(site.data_dir)
-            if slow_thread:
-                disk = slowed(store, slow_thread)
-                load.wait_for(8)
-                assert disk.midway.wait(10)
-            else:
-                load.wait_for(chance.randint(100, 600))
-            if victim != "owner":
-                os.kill(store, signal.SIGKILL)
-            if victim != "store":
-                site.kill()
-                site.start()
-            wait_until(partial(works_again, site, store))
-        load.wait_for(100)
-    found = site.found()
-    site.kill()
+    try:
+        with Load(site.connect, threads=4, first=1) as load:
+            for _ in range(rounds):
+                [store] = servers_in(site.data_dir)
+                if slow_thread:
+                    disk = slowed(store, slow_thread)
+                    load.wait_for(8)
+                    assert disk.midway.wait(10)
+                else:
+                    load.wait_for(chance.randint(50, 300))
+                if victim != "owner":
+                    os.kill(store, signal.SIGKILL)
+                if victim != "store":
+                    site.kill()
+                    site.start()
+                wait_until(partial(works_again, site, store))
+            load.wait_for(50)
+        found = site.found()
+    finally:
+        site.kill()
     assert len(found) == len(set(found)), "written twice"
     assert not set(found) - load.acknowledged - load.in_doubt, "written by nobody"
     gone = lost(load.acknowledged, found)

