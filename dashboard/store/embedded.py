@@ -115,7 +115,7 @@ class EmbeddedStore:
                 return
             if self._child is None:
                 if self._folder.take_lock(self._durability):
-                    log.warning("the store in %s has lost its owner: taking over", self._folder.path)
+                    log.warning("the store in %s has no owner now: starting it here", self._folder.path)
                     self._launch()
             elif self._child.poll() is None:
                 self._answered = self._answered or self._ask() == "ready"

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from dashboard.errors import StoreStartFailed
 from dashboard.store.embedded import EmbeddedStore
 from dashboard.store.folder import SOCKET_PATH_LIMIT
-from tests.store.hold import Holder, servers_in
+from tests.store.hold import Holder, is_up, servers_in, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches processes as Linux shows them")
 
@@ -26,16 +29,26 @@ def refusal(data_dir: Path) -> str:
     return failure.value.detail
 
 
-def refusal_on(mount: str, data_dir: Path) -> str:
-    """A start's refusal with another file system mounted at `data_dir`, seen by that start alone."""
-    command = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+def holder_on(mount: str, data_dir: Path) -> Holder:
+    """A holder with another file system mounted at `data_dir`, seen by that process alone."""
+    command = ("unshare", "--map-root-user", "--mount", "sh", "-c")
     allowed = subprocess.run([*command, "mount -t tmpfs none /mnt"], capture_output=True, text=True)
     if allowed.returncode:
         pytest.skip(f"this system lets no test mount a file system: {allowed.stderr.strip()}")
-    holder = Holder(data_dir, prefix=(*command, f'{mount} && exec "$@"', "sh"))
+    return Holder(data_dir, prefix=(*command, f'{mount} && exec "$@"', "sh"))
+
+
+def refusal_on(mount: str, data_dir: Path) -> str:
+    holder = holder_on(mount, data_dir)
     holder.kill()
     assert not holder.first["owner"]
     return str(holder.first["error"])
+
+
+def fill(client: redis.Redis, lengths: list[int]) -> None:
+    """Write until that fails; each acknowledged length of the list is noted."""
+    while True:
+        lengths.append(int(client.rpush("written", "x" * 1000)))
 
 
 def test_a_file_in_the_folders_place(data_dir: Path) -> None:
@@ -72,6 +85,24 @@ def test_a_disk_that_is_full(data_dir: Path) -> None:
     assert refusal_on(f"mount -t tmpfs -o size=32k none {data_dir}", data_dir) == (
         f"The data folder {data_dir} is on a disk that is full; make room, or set DATA_DIR to a folder on another disk."
     )
+
+
+def test_a_disk_that_fills_up_meanwhile_loses_nothing_and_works_again_with_room(data_dir: Path) -> None:
+    holder = holder_on(f"mount -t tmpfs -o size=1m none {data_dir}", data_dir)
+    seen_by_it = Path(f"/proc/{holder.process.pid}/root{data_dir}")
+    url = f"unix://{seen_by_it}/store/valkey.sock"
+    with redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0)) as client:
+        (seen_by_it / "ballast").write_bytes(bytes(512 << 10))
+        lengths = [0]
+        with pytest.raises(redis.RedisError):
+            fill(client, lengths)
+        assert lengths[-1] > 100
+        wait_until(lambda: "is on a disk that is full; make room" in (holder.tell("keep")["error"] or ""))
+        (seen_by_it / "ballast").unlink()
+        wait_until(lambda: holder.tell("keep")["error"] is None and is_up(url))
+        assert client.llen("written") - lengths[-1] in (0, 1), "all that was acknowledged, and the one in doubt or not"
+    holder.tell("stop")
+    holder.kill()
 
 
 def test_the_longest_path_works_and_one_byte_more_is_refused(data_dir: Path) -> None:
