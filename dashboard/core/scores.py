@@ -179,7 +179,8 @@ class _Plan:
         self.args += [min(now_ms + TRUST_MS, *(p.end_ms for p in current)), len(current)]
         self.args += [len(self._rankings), *((mark.id, mark.expected, mark.next) if mark else ("", "", ""))]
         for p in self._rankings:
-            self.args += [p.id, self._expiry_ms(p)]
+            expiry_ms = self._expiry_ms(p)
+            self.args += [p.id, "" if expiry_ms is None else expiry_ms]
         self.args += items
 
     def read(self, replies: Sequence[Sequence[bytes | int]]) -> list[Result | ScorecastError]:
@@ -224,7 +225,8 @@ class _Plan:
                     f"{self._settings.late_s} s. Nothing was counted.",
                     ("/at", "too late for this board"),
                 )
-            if self._history and period.kind != "all" and self._expiry_ms(period) <= self._now_ms:
+            expiry_ms = self._expiry_ms(period)
+            if self._history and expiry_ms is not None and expiry_ms <= self._now_ms:
                 continue  # its ranking would be gone at once
             places.append(self._rankings.setdefault(period, len(self._rankings) + 1))
         if not places:
@@ -234,9 +236,9 @@ class _Plan:
             )
         return ",".join(str(place) for place in places)
 
-    def _expiry_ms(self, period: Period) -> int | str:
+    def _expiry_ms(self, period: Period) -> int | None:
         if period.kind == "all":
-            return ""
+            return None
         kept_s = max(self._settings.keep * PERIOD_S[period.kind], self._settings.late_s)
         return period.end_ms + 1000 * kept_s
 

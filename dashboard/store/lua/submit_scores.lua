@@ -2,9 +2,9 @@
 -- KEYS[1] board hash  KEYS[2] events stream  KEYS[3] history stream  KEYS[4] set of periods  KEYS[5] marks hash
 -- KEYS[6..] rankings: first those of the periods open now, in the board's order, then those that late scores need
 -- ARGV[1] revision  ARGV[2] channel  ARGV[3] board  ARGV[4] order  ARGV[5] rule
--- ARGV[6] ARGV[7] the open periods hold from (incl.) until (excl.), ms  ARGV[8] how many rankings are open now
+-- ARGV[6] ARGV[7] the caller's plan holds from (incl.) until (excl.), ms  ARGV[8] how many rankings are open now
 -- ARGV[9] number of rankings  ARGV[10] mark id or ''  ARGV[11] mark expected  ARGV[12] mark next
--- ARGV[13..] per ranking: period id, expiry in ms or '0'; then per score: player, score, played at ms or '',
+-- ARGV[13..] per ranking: period id, expiry in ms or ''; then per score: player, score, played at ms or '',
 --   its rankings as '1,3' counted from KEYS[6]
 -- Returns {'ok', version, one reply per score}: {score held, rank, rank before or -1, changed 0|1, players, event id}
 --   or {} where the sum leaves the exact range; with a mark only the numbers, from 0, of the scores that leave it;
@@ -35,6 +35,7 @@ if stored[3] and tonumber(stored[3]) < bucket then
     pulse[#pulse + 1], pulse[#pulse + 2] = ARGV[11 + 2 * i], cjson.encode(top)
   end
   redis.call('XADD', history, 'MAXLEN', '~', PULSES, '*', unpack(pulse))
+  redis.call('HSET', hash, 'bucket', text(bucket), 'bucket_scores', '0') -- noted once, even if nothing is taken below
   bucket_scores = 0
 end
 bucket = math.max(bucket, tonumber(stored[3] or 0))
@@ -65,13 +66,14 @@ for a = start, #ARGV, 4 do
     local key = KEYS[5 + first.i]
     local before = not quiet and first.old and redis.call(rank_of, key, player) + 1 or -1
     for _, t in ipairs(touched) do
-      if t.new ~= t.old then
+      local expiry = ARGV[12 + 2 * t.i]
+      local kept = expiry == '' or tonumber(expiry) > now -- else it ended since the caller looked at the clock
+      if kept and t.new ~= t.old then
         changed, any = 1, true
         redis.call('ZADD', KEYS[5 + t.i], text(t.new), player)
         if not t.old and not opened[t.i] then
-          local expiry = ARGV[12 + 2 * t.i]
           redis.call('SADD', periods, ARGV[11 + 2 * t.i])
-          if expiry ~= '0' then redis.call('PEXPIREAT', KEYS[5 + t.i], expiry) end
+          if expiry ~= '' then redis.call('PEXPIREAT', KEYS[5 + t.i], expiry) end
           opened[t.i] = true
         end
       end

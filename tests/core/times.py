@@ -1,0 +1,51 @@
+"""The store's clock in tests, and processes whose own clock is wrong."""
+
+import time
+from dataclasses import replace
+
+from dashboard.app import Parts
+from dashboard.core.analytics import Analytics
+from dashboard.core.boards import Boards
+from dashboard.core.clock import Clock
+from dashboard.core.rankings import Rankings
+from dashboard.core.scores import Scores
+from dashboard.store.client import Client
+from dashboard.store.scripts import Scripts
+
+DAY_MS = 86_400_000
+
+
+def store_ms(client: Client) -> int:
+    """What the store's clock says, in epoch milliseconds."""
+    seconds, microseconds = client.time()
+    return int(seconds) * 1000 + int(microseconds) // 1000
+
+
+def wait_until_ms(client: Client, at_ms: int) -> None:
+    """Look at the store's clock until it shows that instant: passing time rings no bell."""
+    while (left_ms := at_ms - store_ms(client)) > 0:
+        time.sleep(min(left_ms, 50) / 1000)
+
+
+def away_from_midnight(client: Client) -> None:
+    """A test that names today's periods shall not see them end, nor begin a moment ago."""
+    into_ms = store_ms(client) % DAY_MS
+    if into_ms > DAY_MS - 20_000:
+        wait_until_ms(client, store_ms(client) + 30_000)
+    elif into_ms < 10_000:
+        wait_until_ms(client, store_ms(client) + 10_000)
+
+
+def with_host_clock(parts: Parts, shift_ms: int) -> Parts:
+    """Another process on the same store, with nothing remembered, whose machine's clock is wrong by so much."""
+    scripts = Scripts(parts.client)
+    clock = Clock(lambda: time.time_ns() // 1_000_000 + shift_ms)
+    boards = Boards(parts.client, scripts, clock)
+    return replace(
+        parts,
+        clock=clock,
+        boards=boards,
+        scores=Scores(scripts, boards, clock),
+        rankings=Rankings(parts.client, scripts, boards, clock),
+        analytics=Analytics(parts.client, boards, clock),
+    )
