@@ -5,6 +5,7 @@ Owns: stderr while an import or the demo runs, the words of an import's summary.
 """
 
 import time
+from shutil import get_terminal_size
 from typing import NoReturn, TextIO
 
 from tqdm import tqdm
@@ -16,7 +17,7 @@ from dashboard.core.refusals import Refusal
 LINE_S = 5.0
 SHOWN = 10
 """So many refused rows are shown; the report has all."""
-BAR = "{desc} {percentage:3.0f}%|{bar:30}| {postfix} [{elapsed}, {remaining} left]"
+BAR = "{desc}: {percentage:3.0f}%{postfix}, {remaining} left |{bar}|"
 DIGEST_NOTICE_BYTES = 1 << 28
 """Reading a larger file to know it again takes long enough to say so."""
 
@@ -53,8 +54,16 @@ class Progress(Watch):
             if place.rows and not place.done:
                 self._line(f"{self._name}: going on behind the {place.rows:,} rows of an earlier run")
             if self._is_terminal and not place.done:
+                size = get_terminal_size()  # tqdm shows nothing on a terminal that says it has no columns
                 self._bar = tqdm(
-                    total=size_bytes, initial=place.end, desc=self._name, file=self._stream, bar_format=BAR, leave=False
+                    total=size_bytes,
+                    initial=place.end,
+                    desc=self._name,
+                    file=self._stream,
+                    bar_format=BAR,
+                    leave=False,
+                    ncols=size.columns,
+                    nrows=size.lines,
                 )
         seconds = time.monotonic() - self._since_s
         rate = (place.rows - self._first.rows) / seconds if seconds else 0.0

@@ -1,0 +1,145 @@
+"""47,914 real goals from the command line: counted like a plain count, killed and resumed, beside a server and alone."""
+
+import csv
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from dashboard.app import open_parts
+from dashboard.config import Settings
+from tests.conftest import ROOT, SHARED, Api, Start
+
+GOALS = SHARED / "data" / "goalscorers.csv"
+KILLED = Path(__file__).with_name("killed_import.py")
+
+pytestmark = pytest.mark.skipif(not GOALS.exists(), reason="goalscorers.csv is not beside this checkout")
+
+
+def plain_count(file: Path = GOALS, only: str | None = None) -> Counter[str]:
+    with file.open(encoding="utf-8", newline="") as lines:
+        return Counter(row["scorer"] for row in csv.DictReader(lines) if only is None or row["own_goal"] == only)
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="sc-") as folder:
+        yield Path(folder)
+
+
+def command(data_dir: Path, *more: str) -> list[str]:
+    """The import as the README has it."""
+    words = [
+        "import",
+        str(GOALS),
+        "--board",
+        "goals",
+        "--rule",
+        "sum",
+        "--player",
+        "scorer",
+        "--score",
+        "1",
+        "--at",
+        "date",
+    ]
+    return [sys.executable, str(ROOT / "run.py"), *words, "--data-dir", str(data_dir), *more]
+
+
+def run(data_dir: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(data_dir, *more), cwd=data_dir, text=True, capture_output=True, check=False)
+
+
+def killed_at(percent: int, data_dir: Path, *more: str) -> None:
+    """Run it on a terminal, and kill it once its bar has come so far."""
+    screen, terminal = os.openpty()
+    importer = subprocess.Popen(command(data_dir, *more), cwd=data_dir, stderr=terminal, stdout=subprocess.DEVNULL)
+    os.close(terminal)
+    shown = ""
+    try:
+        while not any(int(n) >= percent for n in re.findall(r"(\d+)%", shown)):
+            shown += os.read(screen, 4096).decode(errors="replace")
+        importer.kill()
+        assert importer.wait(20) == -signal.SIGKILL, f"it had ended before it was killed: {shown}"
+    finally:
+        importer.kill()
+        importer.wait(20)
+        os.close(screen)
+
+
+def found(data_dir: Path) -> dict[str, int]:
+    """The whole board, read from the store while no server runs."""
+    sums: dict[str, int] = {}
+    cursor = None
+    with open_parts(Settings(_env_file=None, data_dir=data_dir)) as parts:  # type: ignore[call-arg]
+        while True:
+            page = parts.rankings.top("goals", limit=1000, cursor=cursor)
+            sums |= {row.player: row.score for row in page.rows}
+            if (cursor := page.next) is None:
+                return sums
+
+
+def found_over_http(url: str) -> dict[str, int]:
+    """The whole board, as a server serves it."""
+    api = Api(url)
+    sums: dict[str, int] = {}
+    more: dict[str, str] = {}
+    while True:
+        page = api.get("/boards/goals/top", limit=1000, **more)
+        sums |= {row["player"]: row["score"] for row in page["rows"]}
+        if "next" not in page:
+            api.session.close()
+            return sums
+        more = {"cursor": page["next"]}
+
+
+def test_an_import_without_a_server_survives_three_kills(data_dir: Path) -> None:
+    filtered = ("--where", "own_goal=FALSE")
+    for percent in (15, 40, 65):
+        killed_at(percent, data_dir, *filtered)
+    last = run(data_dir, *filtered)
+    assert last.returncode == 0, last.stderr
+    assert "46,978 applied, 936 filtered out, 0 refused. The board goals has 14,854 players." in last.stdout
+    assert re.search(r"This run read [\d,]+ of them, behind the [\d,]+ of earlier runs", last.stdout)
+    board = found(data_dir)
+    assert board == plain_count(only="FALSE")
+    assert (len(board), sum(board.values())) == (14_854, 46_978)
+
+
+def test_an_import_beside_a_server_survives_three_kills(start_server: Start, data_dir: Path) -> None:
+    server = start_server(data_dir=data_dir)
+    for percent in (15, 40, 65):
+        killed_at(percent, data_dir)
+    last = run(data_dir)
+    assert last.returncode == 0, last.stderr
+    assert "47,914 applied, 0 filtered out, 0 refused. The board goals has 15,350 players." in last.stdout
+    board = found_over_http(server.url)
+    assert board == plain_count()
+    assert (len(board), sum(board.values())) == (15_350, 47_914)
+    again = run(data_dir)
+    assert (again.returncode, "was imported before; nothing was added" in again.stdout) == (0, True)
+    assert found_over_http(server.url) == board
+
+
+@pytest.mark.parametrize(("kind", "too_many"), [("real", 0), ("naive", 2000)])
+def test_control_a_place_written_in_a_second_call_counts_twice(kind: str, too_many: int, data_dir: Path) -> None:
+    head = data_dir / "head.csv"
+    with GOALS.open(encoding="utf-8") as goals:
+        head.write_text("".join(islice(goals, 5_001)), encoding="utf-8")
+
+    def importer(last: int) -> int:
+        words = [sys.executable, str(KILLED), kind, str(head), str(data_dir), str(last)]
+        return subprocess.run(words, cwd=data_dir, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False).returncode
+
+    assert [importer(last) for last in (3, 1, 0)] == [-signal.SIGKILL] * 2 + [0]
+    board = found(data_dir)
+    assert (board == plain_count(head)) is (too_many == 0)
+    assert sum(board.values()) == 5_000 + too_many
