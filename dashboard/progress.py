@@ -91,7 +91,8 @@ class Progress(Watch):
     def summary(self, outcome: Outcome) -> list[str]:
         """The lines that end an import."""
         before, place = outcome.before, outcome.place
-        standing = f"The board {outcome.board.name} has {outcome.board.players:,} players."
+        players = outcome.board.players
+        standing = f"The board {outcome.board.name} has {players:,} player{'s' if players != 1 else ''}."
         if before.done:
             return [f"{self._name} was imported before; nothing was added. {standing}"]
         seconds = time.monotonic() - self._since_s
