@@ -1,7 +1,8 @@
 """Analytics of one board over time: how many scores came, and who led, in buckets of STEP_S seconds.
 
 Owns: reading the history stream. It is written by `submit_scores.lua`: the first score of a new bucket notes how the
-last one ended. A bucket without scores has no entry: nothing came, nobody moved.
+last one ended; until then that is read from the board itself. A bucket without scores has no entry: nothing came,
+nobody moved.
 """
 
 import json
@@ -12,13 +13,15 @@ from typing import Any
 from dashboard.core.boards import Boards, pick_period
 from dashboard.core.clock import Clock
 from dashboard.core.periods import rfc3339
-from dashboard.errors import InvalidInput
+from dashboard.errors import InvalidInput, StoreUnavailable
 from dashboard.store import keys
 from dashboard.store.client import Client
 from dashboard.store.scripts import answering
 from dashboard.values import Pulse, Standing
 
 STEP_S = 5
+TOP = 10
+ATTEMPTS = 20
 
 
 class Analytics:
@@ -45,18 +48,40 @@ class Analytics:
         """
         if step_s < STEP_S or step_s % STEP_S:
             raise InvalidInput(f"step is a multiple of {STEP_S} seconds", ("/step", f"a multiple of {STEP_S}"))
-        now_ms = self._clock.now_ms()
-        period = pick_period(self._boards.get(board).settings, kind, now_ms)
-        start = max(now_ms - 3_600_000 if from_ms is None else from_ms, period.start_ms)
-        with answering():  # an entry is written after its bucket began, so its id is never smaller
-            entries = self._client.xrange(keys.history(board), min=max(start, 0))
-        pulses = [_pulse(fields, kind) for _, fields in entries]
-        return _joined([p for p in pulses if start <= p.at_ms < (to_ms or now_ms)], 1000 * step_s)
+        for _ in range(ATTEMPTS):
+            known = self._boards.get(board)
+            now_ms = self._clock.now_ms()
+            period = pick_period(known.settings, kind, now_ms)
+            start = max(now_ms - 3_600_000 if from_ms is None else from_ms, period.start_ms)
+            with answering(), self._client.pipeline(transaction=True) as pipe:
+                pipe.hmget(keys.board(board), "revision", "bucket", "bucket_scores")
+                # an entry is written after its bucket began, so its id is never smaller
+                pipe.xrange(keys.history(board), min=max(start, 0))
+                top = pipe.zrevrange if known.settings.order == "desc" else pipe.zrange
+                top(keys.ranking(board, period.id), 0, TOP - 1, withscores=True)
+                pipe.time()
+                (revision, *last), entries, rows, (seconds, _) = pipe.execute()
+            if self._boards.is_current(known, revision):
+                break
+        else:
+            raise StoreUnavailable(f"The board {board!r} keeps changing; try again.")
+        pulses = [_pulse(fields, kind) for _, fields in entries] + _ended(last, rows, seconds)
+        end = 1000 * seconds if to_ms is None else to_ms
+        return _joined([pulse for pulse in pulses if start <= pulse.at_ms < end], 1000 * step_s)
 
 
 def as_point(pulse: Pulse) -> dict[str, Any]:
     """A bucket as it goes over the wire: `{"at", "scores", "rows"}`."""
     return {"at": rfc3339(pulse.at_ms), "scores": pulse.scores, "rows": [row.as_dict() for row in pulse.rows]}
+
+
+def _ended(last: Sequence[bytes | None], rows: Sequence[tuple[bytes, float]], now_s: int) -> list[Pulse]:
+    """The last bucket, if it has ended and scores came in it; nothing has come since, so the board shows how it ended."""
+    bucket, scores = (int(value or 0) for value in last)
+    if not scores or (bucket + 1) * STEP_S > now_s:
+        return []
+    top = tuple(Standing(rank, player.decode(), int(score)) for rank, (player, score) in enumerate(rows, 1))
+    return [Pulse(1000 * STEP_S * bucket, scores, top)]
 
 
 def _pulse(fields: dict[bytes, bytes], kind: str) -> Pulse:

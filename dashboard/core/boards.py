@@ -63,7 +63,7 @@ class Boards:
                 return board
             if self._declared_only:
                 raise BoardNotDeclared(f"Nobody declared the board {name!r}: PUT it first (BOARDS=declared).")
-            self._write(name, "", settings or BoardSettings(), re_ranks=False)
+            self._write(name, None, settings or BoardSettings(), re_ranks=False)
         raise StoreUnavailable(f"The board {name!r} keeps changing; try again.")
 
     def put(self, name: str, settings: BoardSettings) -> tuple[Board, bool]:
@@ -74,9 +74,9 @@ class Boards:
                 return board, False
             old = board.settings if board else settings
             changed = [field for field in RE_RANKING if getattr(old, field) != getattr(settings, field)]
-            reply = self._write(name, board.revision if board else "", settings, re_ranks=bool(changed))
+            reply, written = self._write(name, board, settings, re_ranks=bool(changed))
             if reply == b"ok":
-                return self.get(name), board is None
+                return written, board is None
             if reply == b"scores":
                 raise BoardConflict(
                     f"The board {name!r} has scores; changing {', '.join(changed)} would rank them anew. "
@@ -86,9 +86,9 @@ class Boards:
         raise StoreUnavailable(f"The board {name!r} keeps changing; try again.")
 
     def delete(self, name: str) -> None:
-        """Delete a board with all its scores. Raises BoardNotFound. Three round trips."""
+        """Delete a board with all its scores. Raises BoardNotFound. Four round trips."""
         for _ in range(ATTEMPTS):
-            periods = self.periods(name)
+            revision, periods = self.rankings(name)
             others = (keys.events(name), keys.history(name), keys.marks(name), keys.audit(name))
             names = [
                 keys.board(name),
@@ -96,9 +96,9 @@ class Boards:
                 *others,
                 *(keys.ranking(name, id) for id in periods),
             ]
-            reply = self._scripts.write("delete_board", names, [keys.CHANGED, name, len(periods)])
+            reply = self._scripts.write("delete_board", names, [keys.CHANGED, name, revision, len(periods)])
             self.forget(name)
-            if reply == b"periods":
+            if reply == b"revision":
                 continue
             with answering():
                 self._client.srem(keys.BOARDS, name)
@@ -125,6 +125,11 @@ class Boards:
         """The board with its number of players. One round trip."""
         return self._counted([board])[0]
 
+    def fresh(self, name: str) -> Board:
+        """The board as stored now, with its number of players. Raises BoardNotFound. Two round trips."""
+        self.forget(name)
+        return self.with_players(self.get(name))
+
     def read(self, name: str) -> Board | None:
         """The board as stored now; None if absent. One round trip."""
         with answering():
@@ -140,6 +145,13 @@ class Boards:
         """A script said that the remembered settings are out of date."""
         self._known.pop(name, None)
 
+    def is_current(self, board: Board, revision: bytes | None) -> bool:
+        """Whether a board is as remembered, by the revision that was just read with its rows; if not, it is forgotten."""
+        if revision == board.revision.encode():
+            return True
+        self.forget(board.name)
+        return False
+
     def versions(self, names: Sequence[str]) -> list[Version]:
         """How far each board has come; ABSENT for one that does not exist. One round trip for all of them."""
         with answering(), self._client.pipeline(transaction=False) as pipe:
@@ -153,22 +165,35 @@ class Boards:
 
     def periods(self, name: str) -> list[str]:
         """Ids of all periods that ever had a ranking. One round trip."""
-        with answering():
-            return sorted(raw.decode() for raw in self._client.smembers(keys.periods(name)))
+        return self.rankings(name)[1]
+
+    def rankings(self, name: str) -> tuple[str, list[str]]:
+        """A board's revision ('' where it is absent) with the ids of all periods that ever had a ranking. One round trip."""
+        with answering(), self._client.pipeline(transaction=True) as pipe:
+            pipe.hget(keys.board(name), "revision")
+            pipe.smembers(keys.periods(name))
+            revision, ids = pipe.execute()
+        return (revision or b"").decode(), sorted(raw.decode() for raw in ids)
 
     def mark(self, name: str, id: str) -> str:
         """An import's stored place, '' if it has not begun. One round trip."""
         with answering():
             return str((self._client.hget(keys.marks(name), id) or b"").decode())
 
-    def _write(self, name: str, seen: str, settings: BoardSettings, *, re_ranks: bool) -> bytes:
-        with answering():
-            self._client.sadd(keys.BOARDS, name)  # first: a board that is stored is always listed
+    def _write(self, name: str, seen: Board | None, settings: BoardSettings, *, re_ranks: bool) -> tuple[bytes, Board]:
+        """Store the settings if the board is still as `seen`. Listed before, so that a board that is stored is listed
+        whatever dies in between, and after, since its former life may have been struck off meanwhile.
+        """
+        board = Board(name, settings, secrets.token_hex(6))
         stored = json.dumps(asdict(settings), ensure_ascii=False)
-        args: Sequence[str | int] = [seen, secrets.token_hex(6), stored, int(re_ranks)]
-        reply: bytes = self._scripts.write("put_board", [keys.board(name)], args)[0]
-        self.forget(name)
-        return reply
+        args: Sequence[str | int] = [seen.revision if seen else "", board.revision, stored, int(re_ranks)]
+        with answering():
+            self._client.sadd(keys.BOARDS, name)
+            reply: bytes = self._scripts.write("put_board", [keys.board(name)], args)[0]
+            self._client.sadd(keys.BOARDS, name)
+        if reply == b"ok":
+            self._known[name] = board
+        return reply, board
 
     def _counted(self, boards: list[Board]) -> list[Board]:
         now_ms = self._clock.now_ms()

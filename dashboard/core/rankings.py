@@ -82,15 +82,21 @@ class Rankings:
 
     def standings(self, board: str, players: Sequence[str], kind: str = "all", *, at_ms: int | None = None) -> Page:
         """The rows of a list of players in order of rank; `missing` are those without a score. One round trip."""
-        known, period_id = self._ranking(board, kind, at_ms)
-        name, wanted = keys.ranking(board, period_id), list(dict.fromkeys(players))
-        with answering(), self._client.pipeline(transaction=True) as pipe:
-            pipe.hget(keys.board(board), "version")
-            pipe.zcard(name)
-            for player in wanted:
-                pipe.zscore(name, player)
-                (pipe.zrevrank if known.settings.order == "desc" else pipe.zrank)(name, player)
-            version, count, *found = pipe.execute()
+        wanted = list(dict.fromkeys(players))
+        for _ in range(ATTEMPTS):
+            known, period_id = self._ranking(board, kind, at_ms)
+            name = keys.ranking(board, period_id)
+            with answering(), self._client.pipeline(transaction=True) as pipe:
+                pipe.hmget(keys.board(board), "revision", "version")
+                pipe.zcard(name)
+                for player in wanted:
+                    pipe.zscore(name, player)
+                    (pipe.zrevrank if known.settings.order == "desc" else pipe.zrank)(name, player)
+                (revision, version), count, *found = pipe.execute()
+            if self._boards.is_current(known, revision):
+                break
+        else:
+            raise _restless(board)
         pairs = zip(wanted, found[::2], found[1::2], strict=True)
         rows = [Standing(rank + 1, player, int(score)) for player, score, rank in pairs if rank is not None]
         here = {row.player for row in rows}
@@ -143,8 +149,7 @@ class Rankings:
             revision, version, players, start, *flat = self._scripts.read(
                 "read_rows", names, [known.settings.order, limit, *where]
             )
-            if revision.decode() != known.revision:
-                self._boards.forget(board)
+            if not self._boards.is_current(known, revision):
                 continue
             if start < 0:
                 raise PlayerNotFound(f"There is no player {where[1]!r} on the board {board!r} ({period_id}).")
@@ -154,11 +159,15 @@ class Rankings:
             )
             more = bool(rows) and start + len(rows) < players
             return Page(board, period_id, players, int(version), rows, _cursor(rows[-1]) if more else None)
-        raise StoreUnavailable(f"The board {board!r} keeps changing; try again.")
+        raise _restless(board)
 
     def _ranking(self, board: str, kind: str, at_ms: int | None) -> tuple[Board, str]:
         known = self._boards.get(board)
         return known, pick_period(known.settings, kind, self._clock.now_ms() if at_ms is None else at_ms).id
+
+
+def _restless(board: str) -> StoreUnavailable:
+    return StoreUnavailable(f"The board {board!r} keeps changing; try again.")
 
 
 def _cursor(row: Standing) -> str:

@@ -12,6 +12,7 @@ from dashboard.core.boards import Boards, open_periods
 from dashboard.core.clock import Clock
 from dashboard.core.periods import Period, rfc3339
 from dashboard.errors import (
+    BoardNotFound,
     InvalidInput,
     MarkMoved,
     PlayerNotFound,
@@ -79,7 +80,7 @@ class Scores:
         """Apply up to BATCH scores in their order; a refused one has its error in its place, the others count.
 
         Raises BoardNotDeclared, StoreUnavailable (nothing was acknowledged). One round trip; a board's first score takes
-        three more.
+        four more.
         """
         plan, replies = self._run(board, scores, None)
         results = plan.read(replies)
@@ -123,12 +124,14 @@ class Scores:
 
         Raises BoardNotFound, PlayerNotFound. Two round trips.
         """
-        self._boards.get(board)
         for _ in range(ATTEMPTS):
-            ids = self._boards.periods(board)
+            revision, ids = self._boards.rankings(board)
+            if not revision:
+                raise BoardNotFound(f"There is no board {board!r}.")
             names = [keys.board(board), keys.events(board), keys.audit(board), keys.periods(board)]
             names += [keys.ranking(board, id) for id in ids]
-            reply = self._scripts.write("remove_player", names, [keys.CHANGED, board, player, reason, by, *ids])
+            args = [revision, keys.CHANGED, board, player, reason, by, *ids]
+            reply = self._scripts.write("remove_player", names, args)
             if reply[0] == b"ok":
                 return str(reply[2].decode())
             if reply[0] == b"absent":

@@ -36,7 +36,7 @@ def make_api(boards: Boards, scores: Scores, rankings: Rankings, analytics: Anal
 
     @api.get("/boards/<board>")
     def get_board(board: str) -> ResponseReturnValue:
-        return jsonify(_board(boards.with_players(boards.get(models.clean_name(board)))))
+        return jsonify(_board(boards.fresh(models.clean_name(board))))
 
     @api.put("/boards/<board>")
     def put_board(board: str) -> ResponseReturnValue:
