@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from engineio.payload import Payload
 from flask import Blueprint, Flask, Response, json
 from flask.typing import ResponseReturnValue
 from flask_socketio import SocketIO
@@ -19,6 +20,7 @@ from werkzeug.exceptions import HTTPException
 from dashboard import errors
 from dashboard.web.bodies import MAX_BYTES
 from dashboard.web.environ import PlayerConverter, adapt, check_path
+from dashboard.web.packets import Json, Packet
 from dashboard.web.problems import MEDIA_TYPE, problem
 
 log = logging.getLogger(__name__)
@@ -46,14 +48,20 @@ def make_flask(blueprints: Sequence[Blueprint]) -> Flask:
 
 def make_socketio(flask: Flask, async_mode: str, origins: Sequence[str]) -> SocketIO:
     """The Socket.IO server in front of it. Events of one connection are handled in their order."""
-    allowed = "*" if "*" in origins else [*origins] or None  # None: our own origin only
+    Payload.max_decode_packets = MAX_BYTES  # in one polling request; the library drops all packets of a longer one
+
+    def may_connect(origin: str | None, environ: dict[str, str]) -> bool:
+        host = environ.get("HTTP_X_FORWARDED_HOST", environ.get("HTTP_HOST", "")).split(",")[0].strip()
+        return origin is not None and ("*" in origins or origin in origins or origin.partition("://")[2] == host)
+
     return SocketIO(
         flask,
         async_mode=async_mode,
         async_handlers=False,
-        cors_allowed_origins=allowed,
+        cors_allowed_origins=may_connect,
         max_http_buffer_size=MAX_BYTES + 1024,
-        json=_CompactJson,
+        serializer=Packet,
+        json=Json,
         manage_session=False,
     )
 
@@ -62,15 +70,23 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises StartFailed where the address is taken or not ours. Never shares a port in silence."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by the connections it accepts
+    except (OSError, UnicodeError) as error:
+        raise errors.StartFailed(f"HOST={host} is no address: {_reason(error)}. Set another HOST.") from error
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by the connections it accepts
+    try:
         listener.bind(address)
         listener.listen(1024)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise errors.StartFailed(f"Cannot listen on HOST={host} PORT={port}: {reason}. Set another PORT.") from error
+        listener.close()
+        words = f"Cannot listen on HOST={host} PORT={port}: {_reason(error)}. Set another PORT, or another HOST."
+        raise errors.StartFailed(words) from error
     return listener
+
+
+def _reason(error: OSError | UnicodeError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def serve(flask: Flask, socketio: SocketIO, listener: socket.socket) -> Callable[[], None]:
@@ -150,16 +166,3 @@ def _translated(error: HTTPException) -> errors.ScorecastError:
     if error.code == 413:
         return errors.TooLarge(f"A body has at most {MAX_BYTES} bytes; send large batches in parts.")
     return errors.MalformedInput(error.description or error.name)
-
-
-class _CompactJson:
-    """JSON as sockets send it: short, and strict about what comes in."""
-
-    @staticmethod
-    def dumps(value: object, **_: object) -> str:
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-    @staticmethod
-    def loads(text: str | bytes, **_: object) -> Any:
-        data = text.encode() if isinstance(text, str) else text
-        return json.loads(data)

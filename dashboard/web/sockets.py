@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from flask_socketio import SocketIO
 
 from dashboard.core.scores import Scores
-from dashboard.errors import InvalidInput, ScorecastError
+from dashboard.errors import InvalidInput, NotFound, ScorecastError
 from dashboard.web import models
 from dashboard.web.guards import Guard, key_of
 from dashboard.web.problems import problem
@@ -75,30 +75,32 @@ def bind(socketio: SocketIO, feeds: Feeds, scores: Scores, guard: Guard) -> None
         wanted = models.validate(models.SyncIn, data, "payload")
         return {"topic": wanted.topic, "seq": feeds.sync(sid, wanted.topic, wanted.position)}
 
-    handlers = {
+    handlers: dict[str, Callable[[str, object], Answer]] = {
         "subscribe": subscribe,
         "unsubscribe": unsubscribe,
         "score": score,
         "scores": many,
         "sync": sync,
     }
-    for event, handler in handlers.items():
-        server.on(event, _answered(event, handler))
 
+    def handle(event: str, sid: str, payload: tuple[object, ...]) -> Answer:
+        if payload and isinstance(payload[0], ScorecastError):  # see packets.py
+            raise payload[0]
+        if event not in handlers:
+            raise NotFound(f"There is no event {event[:60]!r}; there are {', '.join(handlers)}.")
+        if len(payload) != 1:
+            raise InvalidInput(f"The event `{event}` takes one object, not {len(payload)}.")
+        return handlers[event](sid, payload[0])
 
-def _answered(event: str, handler: Callable[[str, object], Answer]) -> Callable[..., Answer]:
-    def answered(sid: str, *payload: object) -> Answer:
+    @server.on("*")  # type: ignore[untyped-decorator]
+    def answer(event: str, sid: str, *payload: object) -> Answer:
         try:
-            if len(payload) != 1:
-                raise InvalidInput(f"The event `{event}` takes one object, not {len(payload)}.")
-            return handler(sid, payload[0])
+            return handle(event, sid, payload)
         except ScorecastError as error:
             return {"error": problem(error)}
         except Exception:
             log.exception("socket event %s failed", event)
             return {"error": problem(ScorecastError("The server made a mistake; its log says more."))}
-
-    return answered
 
 
 def _split_board(data: object) -> tuple[str, dict[str, Any]]:
