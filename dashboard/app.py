@@ -71,6 +71,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
         _check_store(client, url)
         scripts = Scripts(client, replicated=settings.durability == "replicated")
         clock = Clock(lambda: time.time_ns() // 1_000_000)
+        clock.correct(_store_ms(client))
         boards = Boards(client, scripts, clock, declared_only=settings.boards == "declared")
         yield Parts(
             url=url,
@@ -99,6 +100,12 @@ def _check_store(client: Client, url: str) -> None:
         ) from error
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
         raise StartFailed(f"REDIS_URL: the server is Redis {version}; {'.'.join(map(str, OLDEST))} or later is needed.")
+
+
+def _store_ms(client: Client) -> int:
+    with answering():
+        seconds, microseconds = client.time()
+    return int(seconds) * 1000 + int(microseconds) // 1000
 
 
 class Server:

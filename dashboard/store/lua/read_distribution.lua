@@ -16,7 +16,7 @@ while width < want do
   end
   power = power * 10
 end
-first = math.floor(low / width) * width
+first = math.max(math.floor(low / width) * width, -9007199254740991) -- below that, numbers are not exact
 local reply = {text(first), text(width)}
 local from = first
 while from <= high do
