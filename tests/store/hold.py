@@ -49,11 +49,14 @@ class Holder:
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def tell(self, command: str) -> dict[str, Any]:
-        """One of keep, stop, exit (return from the main program)."""
+    def say(self, command: str) -> None:
+        """One of start, keep, stop, exit (return from the main program); its answer is yet to be read."""
         assert self.process.stdin is not None
         self.process.stdin.write(command + "\n")
         self.process.stdin.flush()
+
+    def tell(self, command: str) -> dict[str, Any]:
+        self.say(command)
         return self.answer()
 
     def kill(self) -> None:
@@ -183,7 +186,7 @@ def _main(data_dir: str, options: set[str]) -> None:
         print(json.dumps(answer), flush=True)
         return result
 
-    url = obey(store.start)
+    url = obey(store.start if "later" not in options else lambda: None)
     if "loop" in options:
         while True:
             time.sleep(0.05)

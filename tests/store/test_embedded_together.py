@@ -51,9 +51,8 @@ def test_control_without_the_tie_the_server_outlives_its_parent_and_the_next_sta
     guest.tell("stop")
 
 
-@both_modes
-def test_a_second_start_joins_the_first_and_both_see_the_same(holders: Any, mode: str) -> None:
-    owner, guest = holders(mode), holders(mode)
+def test_a_second_start_joins_the_first_and_both_see_the_same(holders: Any) -> None:
+    owner, guest = holders("eventlet"), holders("eventlet")
     assert (owner.first["owner"], guest.first["owner"]) == (True, False)
     write(guest.first["url"])
     assert written(owner.first["url"]) == list(range(100))
@@ -61,10 +60,9 @@ def test_a_second_start_joins_the_first_and_both_see_the_same(holders: Any, mode
     assert written(owner.first["url"]) == list(range(100)), "a guest that leaves does not end the store"
 
 
-@both_modes
-def test_a_guest_takes_over_from_a_killed_owner_with_every_acknowledged_write(holders: Any, mode: str) -> None:
-    owner = holders(mode)
-    guests = [holders(mode) for _ in range(2)]
+def test_a_guest_takes_over_from_a_killed_owner_with_every_acknowledged_write(holders: Any) -> None:
+    owner = holders("eventlet")
+    guests = [holders("eventlet") for _ in range(2)]
     write(owner.first["url"])
     owner.kill()
     wait_until(lambda: any(guest.tell("keep")["owner"] for guest in guests))
