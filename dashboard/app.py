@@ -116,6 +116,7 @@ class Server:
         self._settings = settings
         self._parts = parts
         self._stopping = False
+        self._trouble: str | None = None
         self.listener: socket.socket = web.listen(settings.host, settings.port)
         guard = Guard(settings.api_keys, settings.operator_key)
         api = make_api(parts.boards, parts.scores, parts.rankings, parts.analytics, guard)
@@ -161,10 +162,14 @@ class Server:
         self._stopping = True
 
     def _keep(self, embedded: EmbeddedStore) -> None:
+        trouble = None
         try:
             embedded.keep()
         except StoreStartFailed as error:
-            log.error("embedded store: %s", error)
+            trouble = str(error)
+        if trouble != self._trouble and trouble is not None:
+            log.error("embedded store: %s", trouble)
+        self._trouble = trouble
 
     def _emit(self, event: str, frame: dict[str, object], room: str) -> None:
         self._socketio.server.emit(event, frame, room=room)

@@ -63,8 +63,7 @@ class ServerProcess:
                 self.url = line.removeprefix(READY).strip()
                 break
         if not self.url:
-            self.process.wait(10)
-            self._reader.join(5)
+            self._ended()
             raise RuntimeError(f"the server did not start: {''.join(self.errors)}")
 
     def stop(self) -> int:
