@@ -73,11 +73,11 @@ def test_what_the_seed_says_is_what_the_board_shows(demos: Any, server: ServerPr
 
 
 def test_the_pace_is_the_rate(demos: Any, server: ServerProcess, board: str) -> None:
-    code, said = ended(demos("--url", server.url, "--board", board, "--rate", "100", "--duration", "3"))
+    code, said = ended(demos("--url", server.url, "--board", board, "--rate", "100", "--duration", "2"))
     posted = int(said.split()[1])
-    due = [play.due_s for play in takewhile(lambda play: play.due_s < 3, World(7, 400, 100).plays())]
+    due = [play.due_s for play in takewhile(lambda play: play.due_s < 2, World(7, 400, 100).plays())]
     assert code == 0
-    assert sum(due_s < 2 for due_s in due) <= posted <= len(due)  # its clients took a moment to connect
+    assert sum(due_s < 1 for due_s in due) <= posted <= len(due)  # its clients took a moment to connect
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
