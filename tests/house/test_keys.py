@@ -1,0 +1,218 @@
+"""`docs/keys.md` is what Redis holds after a full use, and `store/keys.py` is the one place that makes names."""
+
+import inspect
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dashboard.app import Parts, open_parts
+from dashboard.config import Settings
+from dashboard.core.imports import Importer, Job, Watch
+from dashboard.core.mappings import Mapping
+from dashboard.store import keys
+from dashboard.store.client import Client
+from dashboard.values import BoardSettings, Result, Score
+from tests.core.times import DAY_MS, away_from_midnight, store_ms
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = frozenset(path.stem for path in (ROOT / "dashboard" / "store" / "lua").glob("*.lua"))
+PLACES = {"NAME": r"[A-Za-z0-9][A-Za-z0-9:_.-]{0,63}", "PERIOD": r"(?:all|day:[0-9-]+|week:[0-9W-]+|month:[0-9-]+)"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table. `fields` are those written in backticks; None where the names vary without end."""
+
+    pattern: str
+    kind: str
+    fields: frozenset[str] | None
+    life: str
+    written: tuple[str, ...]
+    read: tuple[str, ...]
+    scripts: frozenset[str]
+
+    def matches(self, key: str) -> bool:
+        expression = re.escape(self.pattern)
+        for place, form in PLACES.items():
+            expression = expression.replace(place, form)
+        return re.fullmatch(expression, key) is not None
+
+
+def table() -> list[Row]:
+    lines = (ROOT / "docs" / "keys.md").read_text(encoding="utf-8").splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| `sc:")]
+    rows = []
+    for key, kind, holds, life, written, read, purpose in cells:
+        assert purpose
+        words = re.findall(r"`([^`]+)`", holds) + (["PERIOD"] if "PERIOD" in holds else [])
+        rows.append(
+            Row(
+                key.strip("`"),
+                kind,
+                frozenset(words) if "`" in holds else None,
+                life,
+                tuple(re.findall(r"`([^`]+)`", written)),
+                tuple(re.findall(r"`([^`]+)`", read)),
+                SCRIPTS if "every script" in read else SCRIPTS & set(re.findall(r"`(\w+).lua`", written + read)),
+            )
+        )
+    return rows
+
+
+TABLE = table()
+STORED = [row for row in TABLE if row.kind != "channel"]
+
+
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A fresh store after a full use of everything that writes."""
+    folder = tmp_path_factory.mktemp("k")
+    with open_parts(Settings(_env_file=None, data_dir=folder)) as parts:  # type: ignore[call-arg]
+        use_everything(parts, folder)
+        yield parts.client
+
+
+def use_everything(parts: Parts, folder: Path) -> None:
+    """Every feature of the core once: what writes on two boards, one of them deleted, and what only reads."""
+    away_from_midnight(parts.client)
+    for board in ("arena", "gone:a.b"):
+        settings = BoardSettings(rule="sum", periods=("all", "day", "week", "month"), late_s=3 * DAY_MS // 1000)
+        parts.boards.put(board, settings)
+        now = store_ms(parts.client)
+        results = parts.scores.submit(board, [Score("a", 1), Score("b", 2), Score("late", 3, now - 2 * DAY_MS)])
+        assert all(isinstance(result, Result) for result in results)
+        file = folder / "rows.csv"
+        file.write_text("player,score,at\na,5,1970-01-01\nc,6,2026-01-01\nd,no,\n")
+        job = Job(file, board, Mapping("player", "score", "at", ()), report=folder / f"{board[0]}.csv")
+        assert Importer(parts.boards, parts.scores, lambda: 0.0, lambda _: None).run(job, Watch()).place.applied == 2
+        parts.client.hset(keys.board(board), "bucket", 1)  # as if time had passed since
+        parts.scores.submit(board, [Score("a", 1)])
+        parts.scores.remove(board, "b", reason="cheated", by="operator")
+        for kind in settings.periods:
+            cursor = parts.rankings.top(board, kind, limit=1).next
+            parts.rankings.top(board, kind, limit=1, cursor=cursor)
+            parts.rankings.around(board, "a", kind)
+            parts.rankings.player(board, "a", kind)
+            parts.rankings.standings(board, ["a", "nobody"], kind)
+            parts.rankings.distribution(board, kind)
+            parts.rankings.snapshots([(parts.boards.get(board), f"{kind}:x", 10)])
+            parts.analytics.history(board, kind, from_ms=0)
+        parts.boards.versions([board, "nobody's"])
+        parts.boards.fresh(board)
+        parts.boards.all()
+    parts.scores.submit("made-by-a-score", [Score("a", 1)])
+    parts.boards.delete("gone:a.b")
+
+
+def found(client: Client) -> dict[str, list[str]]:
+    """The keys in Redis by the rows that document them; a key that none does stands under its own name."""
+    by_row: dict[str, list[str]] = {}
+    for raw in client.scan_iter(count=1000):
+        key = raw.decode()
+        rows = [row.pattern for row in STORED if row.matches(key)]
+        assert len(rows) < 2, f"{key} is documented twice: {rows}"
+        by_row.setdefault(rows[0] if rows else key, []).append(key)
+    return by_row
+
+
+def test_redis_holds_every_documented_key_and_no_other(used: Client) -> None:
+    assert found(used).keys() == {row.pattern for row in STORED}
+
+
+def test_control_a_key_that_is_not_documented_is_found(used: Client) -> None:
+    used.set("sc:board:{arena}:secret", 1)
+    assert "sc:board:{arena}:secret" in found(used)
+    used.delete("sc:board:{arena}:secret")
+
+
+def test_a_deleted_board_left_no_key(used: Client) -> None:
+    assert [key for of_row in found(used).values() for key in of_row if "gone" in key] == []
+
+
+@pytest.mark.parametrize("row", STORED, ids=lambda row: row.pattern)
+def test_type_and_life_are_as_documented(row: Row, used: Client) -> None:
+    for key in found(used)[row.pattern]:
+        assert used.type(key).decode().replace("zset", "sorted set") == row.kind
+        mortal = "expire" in row.life and not key.endswith(":all")
+        if mortal:
+            assert used.pexpiretime(key) > store_ms(used), key
+        else:
+            assert used.ttl(key) == -1, key
+            assert re.search("for ever|as long as the board", row.life), f"{key} has no TTL; the table does not say so"
+
+
+@pytest.mark.parametrize("row", [row for row in STORED if row.fields is not None], ids=lambda row: row.pattern)
+def test_fields_are_those_documented(row: Row, used: Client) -> None:
+    seen: set[str] = set()
+    for key in found(used)[row.pattern]:
+        entries = used.xrange(key) if row.kind == "stream" else [("", used.hgetall(key))]
+        names = {name.decode() for _, fields in entries for name in fields}
+        seen |= {"PERIOD" if re.fullmatch(PLACES["PERIOD"], name) else name for name in names}
+    assert frozenset(seen) == row.fields
+
+
+def test_every_field_is_explained() -> None:
+    page = (ROOT / "docs" / "keys.md").read_text(encoding="utf-8").split("## Fields")[1]
+    for row in STORED:
+        for field in row.fields or ():
+            assert re.search(rf"`{field}`|{field}\b", page), f"{row.pattern}: {field}"
+
+
+def makers() -> dict[str, str]:
+    """What `store/keys.py` can make: name of the function or constant by what it makes."""
+    made = {}
+    for name, thing in vars(keys).items():
+        if inspect.isfunction(thing):
+            made[thing(*(parameter.upper() for parameter in inspect.signature(thing).parameters))] = name
+        elif isinstance(thing, str) and thing.startswith(keys.PREFIX) and thing != keys.PREFIX:
+            made[thing] = name
+    return made
+
+
+def test_the_table_lists_what_the_code_can_name() -> None:
+    assert makers().keys() == {row.pattern for row in TABLE}
+
+
+def test_writers_and_readers_are_as_documented() -> None:
+    """A module that names a key is one that the table gives for it, or hands it to a script that the table gives."""
+    modules = {path: path.read_text(encoding="utf-8") for path in (ROOT / "dashboard").rglob("*.py")}
+    for row in TABLE:
+        maker = makers()[row.pattern]
+        naming = {p.relative_to(ROOT / "dashboard").as_posix() for p, t in modules.items() if f"keys.{maker}" in t}
+        scripts = {Path(name).stem for name in (*row.written, *row.read) if name.endswith(".lua")}
+        given = {name for name in (*row.written, *row.read) if not name.endswith(".lua")}
+        assert scripts <= SCRIPTS, row.pattern
+        assert given <= naming, row.pattern
+        for module in naming - given:
+            text = modules[ROOT / "dashboard" / module]
+            handed = row.scripts | {"delete_board"}  # which takes every key of a board, as is said below the table
+            assert any(f'"{script}"' in text for script in handed), f"{module} names {row.pattern}"
+
+
+def names_keys(text: str) -> bool:
+    return re.search(r"(?<![\w.])sc:(?:\w|\{)", text) is not None
+
+
+def test_no_other_file_of_the_program_names_a_key() -> None:
+    folders = [ROOT / name for name in ("dashboard", "static", "templates")]
+    files = [ROOT / "run.py", *(path for folder in folders for path in folder.rglob("*") if path.is_file())]
+    texts = {
+        path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8", errors="replace")
+        for path in files
+        if "vendor" not in path.parts and "__pycache__" not in path.parts
+    }
+    assert len(texts) > 30
+    assert [name for name, text in texts.items() if names_keys(text) or '"sc:' in text] == ["dashboard/store/keys.py"]
+
+
+@pytest.mark.parametrize("text", ["get('sc:boards')", '"sc:board:{" + name', "f'sc:{name}'", "KEYS = sc:x"])
+def test_control_a_key_named_elsewhere_is_found(text: str) -> None:
+    assert names_keys(text)
+
+
+@pytest.mark.parametrize("text", ["misc: x", "desc:asc", "{desc: 1}", "sc: a"])
+def test_control_other_words_are_left_alone(text: str) -> None:
+    assert not names_keys(text)
