@@ -12,8 +12,39 @@ export function h(tag, props = {}, ...kids) {
 /** Writes only what differs, so that an unchanged figure costs no layout and no announcement. */
 export const text = (el, value) => { if (el.textContent !== String(value)) el.textContent = value; };
 
+/** A custom property, likewise only when it differs; null takes it away. */
+export function property(el, key, value) {
+  const had = el.style.getPropertyValue(key);
+  if (value == null) { if (had) el.style.removeProperty(key); }
+  else if (had !== String(value)) el.style.setProperty(key, value);
+}
+
 /** A player's name inside a sentence, fenced off so that its direction cannot turn the words around it. */
 export const name = (player) => h("bdi", { textContent: player });
+
+const LOST_MS = 2000;
+/**
+ * A function that draws once before the next paint, however often it is called until then, and not twice within
+ * `pace_ms`. A page that cannot keep up so leaves out pictures, never news; a hidden page draws nothing.
+ */
+export function soon(draw, pace_ms = 0) {
+  let asked_ms = -Infinity, drawn_ms = -Infinity, round = 0;
+  return () => {
+    const now = performance.now();
+    if (now - asked_ms < pace_ms + LOST_MS) return; // on its way; if a browser forgets it, the next call asks again
+    asked_ms = now;
+    const mine = ++round;
+    const paint = () => {
+      if (mine !== round) return;
+      asked_ms = -Infinity;
+      drawn_ms = performance.now();
+      draw();
+    };
+    const wait = drawn_ms + pace_ms - now;
+    if (wait > 0) setTimeout(() => requestAnimationFrame(paint), wait);
+    else requestAnimationFrame(paint);
+  };
+}
 
 export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 

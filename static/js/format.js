@@ -24,9 +24,6 @@ export function span(seconds) {
   return `${Math.floor(s / 60)}:${two(s % 60)}`;
 }
 
-/** A moment as charts want it: the viewer's wall clock without a zone, "2026-11-22T12:03:04.000". */
-export const wall = (at_ms) => new Date(at_ms - new Date(at_ms).getTimezoneOffset() * 60e3).toISOString().slice(0, 23);
-
 const PERIODS = { all: "All time", month: "Month", week: "Week", day: "Day", hour: "Hour" };
 const SAID = { all: "", month: " this month", week: " this week", day: " today", hour: " this hour" };
 /** Periods from the longest to the shortest; names we do not know keep their order at the end. */

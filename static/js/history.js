@@ -60,8 +60,14 @@ export function raceSeries(points, rows, { step_s, now_ms }) {
     const open = bucket(now_ms, step_s);
     if (open > x.at(-1)) put(open, y.at(-1));
     put(now_ms, rank);
-    return { player, rank, x, y };
+    return { player, rank, ...corners(x, y) };
   });
+}
+
+/** The same line with fewer points: those in the middle of a level stretch say nothing. */
+function corners(x, y) {
+  const keep = x.map((_, i) => i === 0 || i === x.length - 1 || y[i] !== y[i - 1] || y[i] !== y[i + 1]);
+  return { x: x.filter((_, i) => keep[i]), y: y.filter((_, i) => keep[i]) };
 }
 
 /**

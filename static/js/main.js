@@ -20,7 +20,7 @@ import { spreadView } from "./views/spread.js";
 import { statusView } from "./views/status.js";
 import { themeView } from "./views/theme.js";
 
-const FIRST_BOARD = "global-arena"; // shown, empty, while there is no board at all
+const FIRST_BOARD = "global-arena"; // the demo's; shown, empty, while there is no board at all
 const DEAD_MS = 4 * SILENT_MS; // connected, but no word and no refusal: the connection is dead, whatever it says
 
 const store = new Store();
@@ -32,9 +32,15 @@ const feed = new Feed(io({ autoConnect: false, reconnection: false, transports: 
 let watched = "";
 const problems = new Map();
 
-/** A place that exists: the first board and its first period where none, or an unknown one, is named. */
+/** The board for who names none: the one chosen last time, else the demo's, else the largest. */
+function firstBoard() {
+  const known = new Set(store.boards.map((b) => b.board)), largest = [...store.boards].sort((a, b) => b.players - a.players)[0];
+  return [recall("board"), FIRST_BOARD, largest?.board].find((board) => known.has(board)) ?? FIRST_BOARD;
+}
+
+/** A place that exists: a board, and its first period where none or an unknown one is named. */
 function settled({ board, period, player }) {
-  const at = board ?? store.boards[0]?.board ?? FIRST_BOARD;
+  const at = board ?? firstBoard();
   const periods = store.boards.find((b) => b.board === at)?.periods;
   const known = periods ? periods.includes(period) : period;
   return { board: at, period: known ? period : periods && !periods.includes("all") ? periods[0] : "all", player };
@@ -67,7 +73,7 @@ function go(change, write = "pushState") {
 }
 
 const actions = {
-  go,
+  go(change) { if (change.board) remember("board", change.board); go(change); },
   choose(player) { remember("player", player); go({ player, view: "around" }); },
   around() { go({ view: "around" }); },
   top() { if (store.view === "around") go({ view: "top" }); },

@@ -94,7 +94,7 @@ export class Store extends EventTarget {
     const { version, scores_per_second: rate, step_s, distribution } = data;
     const points = extend(whole ? [] : this.analytics.points, data.points, this.now_ms);
     const seen = observe(this.analytics.seen, rate, { step_s, now_ms: this.now_ms });
-    this.analytics = { version, rate, step_s, distribution, points, seen };
+    this.analytics = { at_ms: this.now_ms, version, rate, step_s, distribution, points, seen };
     if (whole && this.rows.length && (!this.lead || this.lead.atLeast))
       this.lead = { player: this.rows[0].player, ...leadSince(points, this.rows[0].player, step_s, this.now_ms) };
     this.#tell("analytics");

@@ -1,9 +1,10 @@
 // The board as an ordered list: keyed rows that slide to their new rank, washes on a changed score, the pinned row.
-import { $, calm, h, name, text } from "../dom.js";
+import { $, calm, h, name, property, soon, text } from "../dom.js";
 import { brief, count, signed, tiny } from "../format.js";
 
 const MOVE = { duration: 450, easing: "cubic-bezier(.2,.8,.2,1)" };
 const FLASH = { duration: 1400, easing: "ease-out" };
+const WASH = { duration: 1400, easing: "steps(14)" }; // fades in steps too small to see, so that a busy board costs few pictures
 const MOVES_MOST = 8; // more in one tick inform nobody
 const PARTS = ["lane", "rank", "move", "who", "gap", "last", "score"];
 
@@ -13,6 +14,8 @@ function makeRow(tag, player, onChoose) {
   row.parts.who.className = "who";
   row.parts.lane.ariaHidden = "true";
   row.append(...Object.values(row.parts));
+  row.wash = h("i", { className: "wash", ariaHidden: "true" });
+  row.parts.score.before(row.wash);
   row.dataset.player = player;
   row.parts.who.append(h("button", { type: "button", dir: "auto", title: player, onclick: () => onChoose(player) }, player));
   return row;
@@ -36,20 +39,24 @@ function fill(row, r, { own, lane, order }) {
   const tag = who.querySelector(".tag");
   if (r.player === own && !tag) who.append(h("span", { className: "tag you" }, "You"));
   else if (r.player !== own) tag?.remove();
-  lane == null ? row.style.removeProperty("--lane") : row.style.setProperty("--lane", `var(--lane-${lane})`);
+  property(row, "--lane", lane == null ? null : `var(--lane-${lane})`);
 }
 
 const wayOf = (before, now, order) => ((now > before) === (order !== "asc") ? "up" : "down");
 
-/** Where a row is seen now, on its way or not, from the top of its list. */
-const seenAt = (row, list_top) => row.getBoundingClientRect().top - list_top;
+/** Where rows are seen now, on their way or not: { tops: Map player -> px from the top of the list, height of a row }. */
+function look(list) {
+  const { top } = list.getBoundingClientRect();
+  const boxes = [...list.children].map((row) => [row.dataset.player, row.getBoundingClientRect()]);
+  return { tops: new Map(boxes.map(([player, box]) => [player, box.top - top])), height: boxes[0]?.[1].height ?? 0 };
+}
 
 function render(list, rows, { own, lanes, order, quiet, onChoose }) {
   const old = new Map([...list.children].filter((el) => el.parts).map((el) => [el.dataset.player, el]));
-  for (const el of list.children) if (!el.parts) el.remove(); // bones
-  const still = quiet || calm() || document.hidden || !old.size;
-  const top = list.getBoundingClientRect().top;
-  const from = new Map(still ? [] : [...old].map(([player, el]) => [player, seenAt(el, top)])); // one read ...
+  for (const el of [...list.children]) if (!el.parts) el.remove(); // bones
+  const same = rows.length === old.size && [...old.keys()].every((player, i) => rows[i].player === player);
+  const still = quiet || calm() || document.hidden || !old.size || same;
+  const seen = still ? null : look(list); // one read ...
   const focused = document.activeElement;
   const washes = [], fresh = [];
   rows.forEach((r, i) => {
@@ -66,17 +73,20 @@ function render(list, rows, { own, lanes, order, quiet, onChoose }) {
   for (const [row, way] of washes) wash(row, way); // ... then only writes
   if (still) return;
   for (const row of fresh) row.animate([{ opacity: 0, background: "var(--you-wash)" }, { opacity: 1, background: "var(--you-wash)", offset: .3 }, { opacity: 1 }], FLASH);
-  slide(list, from);
+  slide(list, seen);
 }
 
+/** Colour behind the score, fading. Only opacity is animated: that is the compositor's work, not the page's. */
 function wash(row, way) {
-  row.wash?.cancel();
-  row.wash = row.parts.score.animate([{ background: `var(--${way}-wash)`, color: `var(--${way})` }, { background: "transparent" }], FLASH);
+  row.wash.className = `wash ${way}`;
+  row.washing?.cancel();
+  row.washing = row.wash.animate([{ opacity: 1 }, { opacity: 0 }], WASH);
 }
 
-function slide(list, from) {
-  for (const row of list.children) if (from.has(row.dataset.player)) row.slide?.cancel();
-  const moves = [...list.children].map((row) => [row, from.get(row.dataset.player) - row.offsetTop]).filter(([, dy]) => Math.abs(dy) > 1);
+/** Rows have one height, so where each belongs is known without asking the browser to lay the page out. */
+function slide(list, { tops, height }) {
+  const moves = [...list.children].map((row, i) => [row, tops.get(row.dataset.player) - i * height]).filter(([, dy]) => Math.abs(dy) > 1);
+  for (const row of list.children) row.slide?.cancel();
   if (moves.length > MOVES_MOST) return;
   for (const [row, dy] of moves) {
     row.style.zIndex = dy > 0 ? 1 : 0; // the riser passes in front
@@ -111,11 +121,12 @@ export function boardView(store, actions) {
   function widen(table) {
     if (digitsFor !== store.place.board) [digits, digitsFor] = [0, store.place.board];
     digits = Math.max(digits, ...table.map((r) => (r ? count(r.score).length : 1)));
-    document.documentElement.style.setProperty("--score-ch", digits);
+    property(hero, "--score-ch", digits);
   }
 
   function pin() {
     const { place, view, own: mine, settings } = store;
+    own.classList.toggle("nobody", !place.player);
     if (!place.player || !mine.known || (view === "around" && mine.row)) {
       own.replaceChildren(...(place.player ? [] : [hint]));
       return;
@@ -140,7 +151,8 @@ export function boardView(store, actions) {
     row.score = known.score;
   }
 
-  for (const event of ["rows", "own", "place", "boards", "tick"]) store.addEventListener(event, rows);
+  const draw = soon(rows);
+  for (const event of ["rows", "own", "place", "boards", "tick"]) store.addEventListener(event, draw);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) { shownFor = null; rows(); } });
   $("back").addEventListener("click", actions.top);
 }

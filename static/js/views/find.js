@@ -38,8 +38,9 @@ export function findView(store, api, actions) {
   function suggest() {
     const typed = clean(input.value);
     if (!typed) return close();
+    const chosen = options[active]?.player;
     options = matches(typed);
-    active = options.length ? 0 : -1;
+    active = options.length ? Math.max(0, options.findIndex((row) => row.player === chosen)) : -1;
     clearTimeout(timer);
     if (exact.of !== asked(typed) && !options.some((row) => row.player === typed)) timer = setTimeout(() => lookUp(typed), PAUSE_MS);
     draw(typed);

@@ -1,5 +1,5 @@
 // Which board, which period: the switcher, the tabs, the line below, the document's title.
-import { $, h, text } from "../dom.js";
+import { $, h, soon, text } from "../dom.js";
 import { count, periodEnd, periodName, ruleSaid, sortPeriods, span } from "../format.js";
 
 const said = (settings) => settings.title || settings.board;
@@ -51,5 +51,6 @@ export function headerView(store, actions) {
   pick.addEventListener("change", () => actions.go({ board: pick.value }));
   for (const event of ["pointerdown", "focus"]) pick.addEventListener(event, actions.reload);
   for (const event of ["place", "boards"]) store.addEventListener(event, boards);
-  for (const event of ["rows", "tick"]) store.addEventListener(event, line);
+  const lineSoon = soon(line);
+  for (const event of ["rows", "tick"]) store.addEventListener(event, lineSoon);
 }

@@ -1,5 +1,5 @@
 // The plate with the leader: name, lead, and digits of which only the changed ones move.
-import { $, calm, h, text } from "../dom.js";
+import { $, calm, h, property, soon, text } from "../dom.js";
 import { count, span } from "../format.js";
 
 const DROP = { duration: 260, easing: "cubic-bezier(.2,.8,.2,1)" };
@@ -21,12 +21,12 @@ export function plateView(store) {
   let shown = null;
 
   function draw() {
-    if (!store.shown || document.hidden) return;
+    if (!store.shown) return;
     const [first, second] = store.rows, { lead } = store;
     if (!first) {
       text($("lead-name"), "No leader yet");
       digits($("lead-score"), "0");
-      plate.style.removeProperty("--lane");
+      property(plate, "--lane", null);
       shown = null;
       return;
     }
@@ -38,8 +38,8 @@ export function plateView(store) {
     text($("lead-gap"), second ? count(Math.abs(first.score - second.score)) : "–");
     text($("lead-for"), lead ? span((store.shown_ms - lead.at_ms) / 1000) + (lead.atLeast ? "+" : "") : "");
     digits($("lead-score"), count(first.score));
-    plate.style.setProperty("--lane", `var(--lane-${store.lanes.get(first.player)})`);
+    property(plate, "--lane", `var(--lane-${store.lanes.get(first.player)})`);
   }
-  for (const event of ["rows", "tick"]) store.addEventListener(event, draw);
-  document.addEventListener("visibilitychange", draw);
+  const drawSoon = soon(draw);
+  for (const event of ["rows", "tick"]) store.addEventListener(event, drawSoon);
 }

@@ -2,7 +2,7 @@
 // rows are not ranks 1 to 10, or the table is elsewhere, the race names its own lines.
 import { Chart, plain } from "../chart.js";
 import { $, text } from "../dom.js";
-import { clock, wall } from "../format.js";
+import { clock } from "../format.js";
 import { WINDOW_MS, raceSeries, raceWindow } from "../history.js";
 
 const LABEL_PX = 112;
@@ -17,14 +17,17 @@ function short(player) {
   return `${chars.join("")}…`;
 }
 
+const STEP_MS = 2500; // by so much time moves on while nobody passes anybody: half a pixel
+
 export function raceView(store, base) {
   const el = $("race"), list = $("rows");
   let pointed = null;
+  let order = "", end_ms = 0;
   const chart = new Chart(el, base, draw);
 
   function draw() {
     if (!store.rows.length) return null;
-    const { now_ms } = store, { points, step_s } = store.analytics;
+    const now_ms = (end_ms = nextEnd()), { points, step_s } = store.analytics;
     const aligned = getComputedStyle(el.parentElement).getPropertyValue("--aligned").trim() === "1";
     const row = el.clientHeight / 11; // aligned: ten lanes and one row for the axis
     const colour = (player) => `var(--lane-${store.lanes.get(player)})`;
@@ -33,7 +36,7 @@ export function raceView(store, base) {
     const lines = raceSeries(points, store.rows, { step_s, now_ms });
     const bold = (line) => line.rank === 1 || line.player === store.place.player;
     const data = lines.map((line) => ({
-      name: plain(line.player), x: line.x.map(wall), y: line.y,
+      name: plain(line.player), x: line.x, y: line.y,
       line: { color: colour(line.player), width: pointed ? (pointed === line.player ? 4 : 1.5) : bold(line) ? 3.5 : 2.5 },
       opacity: pointed && pointed !== line.player ? 0.35 : 1,
     }));
@@ -43,10 +46,17 @@ export function raceView(store, base) {
       layout: {
         margin: aligned ? { l: 16, r: 0, t: 0, b: row } : { l: 28, r: 124, t: 10, b: 26 },
         annotations: aligned ? [] : names.map((label) => ({ ...label, x: 1, xref: "paper", xanchor: "left", xshift: 6, showarrow: false })),
-        xaxis: { range: [wall(now_ms - back_ms), wall(now_ms)] },
+        xaxis: { range: [now_ms - back_ms, now_ms], dtick: back_ms > 180e3 ? 120e3 : 60e3 },
         yaxis: aligned ? { tickvals: [1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5, 9.5, 10.5], showticklabels: false } : { showgrid: false },
       },
     };
+  }
+
+  /** Where the lines end: now, when somebody has moved, else one step after the other. */
+  function nextEnd() {
+    const now = store.rows.map((row) => row.player).join("\n"), moved = now !== order;
+    order = now;
+    return moved || store.now_ms - end_ms >= STEP_MS || end_ms > store.now_ms ? store.now_ms : end_ms;
   }
 
   function point(player) {
@@ -57,6 +67,7 @@ export function raceView(store, base) {
   list.addEventListener("pointerover", of);
   list.addEventListener("focusin", of);
   for (const event of ["pointerleave", "focusout"]) list.addEventListener(event, () => point(null));
-  for (const event of ["rows", "analytics", "place", "own"]) store.addEventListener(event, () => chart.request());
+  for (const event of ["analytics", "place", "own"]) store.addEventListener(event, () => chart.request());
+  store.addEventListener("rows", () => chart.request());
   return chart;
 }

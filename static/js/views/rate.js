@@ -1,7 +1,7 @@
 // Scores per second over the last minutes, one bar per bucket, the running one in ink.
 import { Chart } from "../chart.js";
 import { $, text } from "../dom.js";
-import { rate as said, wall } from "../format.js";
+import { rate as said } from "../format.js";
 import { rateSeries } from "../history.js";
 
 /** The next round number (1, 2 or 5 times a power of ten) above a value: a scale that rarely changes. */
@@ -18,15 +18,15 @@ export function rateView(store, base) {
   const chart = new Chart(el, base, draw);
 
   function draw() {
-    const { now_ms, place } = store, { points, seen, step_s, version } = store.analytics;
+    const { place } = store, { at_ms, points, seen, step_s, version } = store.analytics;
     if (version === null || !store.players) return null;
-    const { x, y } = rateSeries(points, seen, { step_s, now_ms }), highest = Math.max(...y);
+    const { x, y } = rateSeries(points, seen, { step_s, now_ms: at_ms }), highest = Math.max(...y);
     const here = place.board + place.period;
     if (here !== scaleFor || highest > top || (highest < top / 4 && top > LOWEST)) top = roundUp(Math.max(LOWEST, highest * 1.05));
     scaleFor = here;
     return {
-      data: [{ x: x.map(wall), y, width: step_s * 800, marker: { color: x.map((_, i) => (i === x.length - 1 ? "var(--ink)" : "var(--graphite)")) } }],
-      layout: { xaxis: { range: [wall(x[0] - step_s * 500), wall(x.at(-1) + step_s * 500)] }, yaxis: { range: [0, top] } },
+      data: [{ x, y, width: step_s * 800, marker: { color: x.map((_, i) => (i === x.length - 1 ? "var(--ink)" : "var(--graphite)")) } }],
+      layout: { xaxis: { range: [x[0] - step_s * 500, x.at(-1) + step_s * 500] }, yaxis: { range: [0, top] } },
     };
   }
 

@@ -1,10 +1,11 @@
 // What each state of the connection says: pill, notice in the empty middle of the top bar, and the one polite region.
 // All English of the states lives here.
-import { $, h, text } from "../dom.js";
+import { $, calm, h, text } from "../dom.js";
 import { clock, count, ordinal } from "../format.js";
 
 const CONNECTING_MS = 2000; // nothing is spoken of a connection that is there in time
 const RANK_EVERY_MS = 10e3;
+const BEAT = { duration: 700, easing: "steps(12)" };
 const CAUSES = { "store-unavailable": "Redis does not answer (503). Scores are refused until it does." };
 
 const STATES = {
@@ -38,7 +39,7 @@ export function statusView(store, actions) {
     text($("count"), s.count?.(context) ?? "");
     text($("act"), s.act ?? "");
     $("act").hidden = !s.act;
-    $("notice").toggleAttribute("data-shown", !!s.say);
+    root.toggleAttribute("data-notice", !!s.say);
     speak(s, context, state);
   }
 
@@ -59,6 +60,12 @@ export function statusView(store, actions) {
     say(`${place.player} is now ${ordinal(own.row.rank)} of ${count(store.players)}`);
   }
 
+  /** The dot beats with the server: once for each heartbeat that arrives. */
+  function beat() {
+    if (store.state === "live" && !document.hidden && !calm())
+      $("beat").animate([{ transform: "none", opacity: 0.45 }, { transform: "scale(2.6)", opacity: 0 }], BEAT);
+  }
+
   function details() {
     const { type, ...problem } = store.link.problem ?? {};
     const line = ([key, value]) => [h("dt", {}, key), h("dd", {}, typeof value === "string" ? value : JSON.stringify(value))];
@@ -69,5 +76,6 @@ export function statusView(store, actions) {
   $("act").addEventListener("click", () => ({ ...actions, details })[STATES[store.state].run]?.());
   for (const event of ["state", "tick"]) store.addEventListener(event, draw);
   for (const event of ["own", "tick"]) store.addEventListener(event, rank);
+  store.addEventListener("analytics", beat);
   return { say };
 }
