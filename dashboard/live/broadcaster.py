@@ -20,7 +20,7 @@ from threading import Condition, Event, Lock
 from dashboard.core.boards import ABSENT, Boards, Version, pick_period
 from dashboard.core.clock import Clock
 from dashboard.core.rankings import Rankings
-from dashboard.errors import InvalidInput, StoreUnavailable, SyncTimeout
+from dashboard.errors import BoardNotFound, InvalidInput, StoreUnavailable, SyncTimeout
 from dashboard.live.audience import Audience, Move
 from dashboard.live.topics import Topic
 from dashboard.live.view import Frame, View
@@ -202,7 +202,10 @@ class Broadcaster:
     def _ranking(self, topic: Topic, version: Version, strict: bool) -> tuple[Board | None, str]:
         if version is ABSENT:
             return None, ""
-        board = self._boards.get(topic.board)
+        try:
+            board = self._boards.get(topic.board)
+        except BoardNotFound:  # deleted since its version was read
+            return None, ""
         if board.revision != version.revision:
             board = self._boards.read(topic.board) or board
         try:

@@ -34,7 +34,7 @@ class View:
 
     def advance(self, page: Page) -> Frame | None:
         """Take over what `page` shows (cut to our limit); the frame that tells viewers, None if they see no change."""
-        rows, old = page.rows[: self.limit], self.rows
+        rows, old = page.rows[: min(self.limit, page.players)], self.rows  # viewers drop what is beyond `players`
         self.version = page.version
         if rows == old and page.players == self.players:
             return None
