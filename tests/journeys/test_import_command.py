@@ -46,9 +46,7 @@ def test_all_rows_taken_is_exit_code_0(folder: Path) -> None:
     ("words", "said"),
     [
         (["absent.csv", "--player", "name"], "cannot read absent.csv: No such file or directory"),
-        (["-", "--player", "name"], "standard input cannot be read again after an interruption"),
         (["one.csv", "--player", "nam"], "there is no column 'nam'; the columns are 'name', 'score'"),
-        (["one.csv", "--player", "name", "--where", "name"], "--where name: write COL=VALUE or COL!=VALUE"),
         (["one.csv", "--player", "name", "--board", "a b"], "a board's name has 1 to 64 of the characters"),
         (["one.csv", "--player", "name", "--durability", "never"], "DURABILITY=never: allowed:"),
         (["one.csv"], "Missing option '--player'"),
