@@ -5,6 +5,7 @@ restart), waiting for a replica where durability asks for it, and turning driver
 Leaves to others: key names (`keys.py`) and what replies mean (`core/`).
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,10 @@ from dashboard.store.client import Client
 
 LUA = Path(__file__).with_name("lua")
 REPLICA_WAIT_MS = 1000
+REFUSAL = re.compile(
+    r"(?:^|@user_script: \d+: -)(OOM|READONLY|MISCONF|CLUSTERDOWN|MASTERDOWN|NOREPLICAS|UNKILLABLE|BUSY) "
+)
+"""How Redis begins such an error; Redis 6 puts the place in our script before it."""
 
 
 @contextmanager
@@ -26,10 +31,11 @@ def answering() -> Iterator[None]:
         yield
     except (redis.ConnectionError, redis.TimeoutError, redis.exceptions.ReadOnlyError) as error:
         raise StoreUnavailable("Redis does not answer; nothing was acknowledged. Try again shortly.") from error
-    except redis.exceptions.OutOfMemoryError as error:
-        raise StoreUnavailable("Redis is out of memory and takes no writes. Raise its maxmemory.") from error
     except redis.ResponseError as error:
-        if str(error).startswith(("MISCONF", "OOM", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS", "UNKILLABLE", "BUSY ")):
+        refusal = REFUSAL.search(str(error))
+        if isinstance(error, redis.exceptions.OutOfMemoryError) or (refusal and refusal[1] == "OOM"):
+            raise StoreUnavailable("Redis is out of memory and takes no writes. Raise its maxmemory.") from error
+        if refusal:
             raise StoreUnavailable(f"Redis takes no commands now: {error}") from error
         raise
 
