@@ -23,6 +23,7 @@ from dashboard.core.rankings import Rankings
 from dashboard.errors import BoardNotFound, InvalidInput, StoreUnavailable, SyncTimeout
 from dashboard.live.audience import Audience, Move
 from dashboard.live.topics import Topic
+from dashboard.live.turn import turn
 from dashboard.live.view import Frame, View
 from dashboard.values import Board, Page
 
@@ -88,7 +89,7 @@ class Broadcaster:
         A second subscription to a topic replaces the first. No round trip where somebody watches the same already,
         else two. Raises StoreUnavailable, InvalidInput (a period the board does not have).
         """
-        with self._changed:
+        with turn(self._changed):
             view = View(topic.name, limit, "")
             watch = self._audience.watches.get(view.room)
             if watch is None:
@@ -100,8 +101,8 @@ class Broadcaster:
             return watch.view.snapshot()
 
     def unsubscribe(self, viewer: str, topic: Topic) -> None:
-        """Raises NotSubscribed."""
-        with self._changed:
+        """Raises NotSubscribed, StoreUnavailable."""
+        with turn(self._changed):
             self._audience.quit(viewer, topic.name)
 
     def gone(self, viewer: str) -> None:
@@ -112,10 +113,10 @@ class Broadcaster:
     def sync(self, viewer: str, topic: Topic, position: str, *, timeout_s: float = SYNC_S) -> int:
         """Wait until every frame up to that event has been sent to this viewer; the `seq` of the last frame sent.
 
-        Raises NotSubscribed, InvalidInput (not an event's id), SyncTimeout.
+        Raises NotSubscribed, InvalidInput (not an event's id), SyncTimeout, StoreUnavailable.
         """
         wanted = parse_position(position)
-        with self._changed:
+        with turn(self._changed):
             watch = self._audience.of(viewer, topic.name)
             self.ring(topic.board, timeout_s)
             if not self._changed.wait_for(lambda: watch.position >= wanted, timeout_s):

@@ -5,6 +5,7 @@ every board once after each new subscription.
 """
 
 import logging
+import time
 from collections.abc import Callable
 from threading import Event
 
@@ -17,6 +18,8 @@ log = logging.getLogger(__name__)
 
 RETRY_S = (0.2, 0.5, 1.0, 2.0)
 LISTEN_S = 1.0
+SILENCE_S = 5.0
+"""A connection on which nothing was heard for so long, not even the answer to a ping, is dead and did not say so."""
 
 
 class Doorbell:
@@ -30,18 +33,23 @@ class Doorbell:
         self.listening = Event()
 
     def run(self) -> None:
-        """Listen until `stop`; subscribe again whenever the connection is lost."""
+        """Listen until `stop`; subscribe again whenever the connection is lost, or answers no ping."""
         failures = 0
         while not self._stop.is_set():
             try:
-                with self._client.pubsub(ignore_subscribe_messages=False) as subscription:
+                with self._client.pubsub() as subscription:
                     subscription.subscribe(keys.CHANGED)
+                    heard_at = time.monotonic()
                     while not self._stop.is_set():
                         message = subscription.get_message(timeout=LISTEN_S)
                         if message is not None:
-                            failures = 0
+                            failures, heard_at = 0, time.monotonic()
                             self._hear(message)
-            except (redis.ConnectionError, redis.TimeoutError) as error:
+                        elif time.monotonic() > heard_at + SILENCE_S:
+                            raise redis.TimeoutError(f"no answer for {SILENCE_S:g} s")
+                        else:
+                            subscription.ping()
+            except redis.RedisError as error:
                 if failures == 0 and not self._stop.is_set():
                     log.warning("doorbell: lost Redis (%s); subscribing again until it answers", error)
                 self.listening.clear()

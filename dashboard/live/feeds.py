@@ -26,7 +26,7 @@ class Feeds:
         return self._pulse.subscribe(viewer, wanted)
 
     def unsubscribe(self, viewer: str, topic: str) -> None:
-        """Raises InvalidInput, NotSubscribed."""
+        """Raises InvalidInput, NotSubscribed, StoreUnavailable."""
         wanted = parse_topic(topic)
         self._feed(wanted).unsubscribe(viewer, wanted)
 

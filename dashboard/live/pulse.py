@@ -21,6 +21,7 @@ from dashboard.core.rankings import Rankings
 from dashboard.errors import BoardNotFound, InvalidInput, StoreUnavailable
 from dashboard.live.audience import Audience, Move
 from dashboard.live.topics import Topic
+from dashboard.live.turn import turn
 from dashboard.live.view import Frame
 from dashboard.values import Distribution, Pulse
 
@@ -73,8 +74,11 @@ class PulseFeed:
         self._epochs = (f"{secrets.token_hex(4)}-{n}" for n in count(1))
 
     def subscribe(self, viewer: str, topic: Topic) -> Frame:
-        """Let a viewer watch; the snapshot holds the last WINDOW_S seconds. Three round trips."""
-        with self._lock:
+        """Let a viewer watch; the snapshot holds the last WINDOW_S seconds. Three round trips.
+
+        Raises StoreUnavailable.
+        """
+        with turn(self._lock):
             version = self._boards.versions([topic.board])[0]
             watch = self._audience.watches.get(topic.name) or _Watch(topic, next(self._epochs))
             state, last_ms = self._state(watch, version, self._clock.now_ms() - 1000 * WINDOW_S)
@@ -84,8 +88,8 @@ class PulseFeed:
             return {"topic": topic.name, "epoch": watch.epoch, "seq": watch.seq, "snapshot": state}
 
     def unsubscribe(self, viewer: str, topic: Topic) -> None:
-        """Raises NotSubscribed."""
-        with self._lock:
+        """Raises NotSubscribed, StoreUnavailable."""
+        with turn(self._lock):
             self._audience.quit(viewer, topic.name)
 
     def gone(self, viewer: str) -> None:

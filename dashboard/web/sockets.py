@@ -50,7 +50,11 @@ def bind(socketio: SocketIO, feeds: Feeds, scores: Scores, guard: Guard) -> None
 
     def subscribe(sid: str, data: object) -> Answer:
         wanted = models.validate(models.SubscribeIn, data, "payload")
-        return feeds.subscribe(sid, wanted.topic, wanted.limit)
+        try:
+            return feeds.subscribe(sid, wanted.topic, wanted.limit)
+        finally:
+            if sid not in keys:  # it waited for the store, and meanwhile its connection ended
+                feeds.gone(sid)
 
     def unsubscribe(sid: str, data: object) -> Answer:
         topic = models.validate(models.TopicIn, data, "payload").topic
@@ -99,7 +103,8 @@ def bind(socketio: SocketIO, feeds: Feeds, scores: Scores, guard: Guard) -> None
         except ScorecastError as error:
             return {"error": problem(error)}
         except Exception:
-            log.exception("socket event %s failed", event)
+            if sid in keys:  # there is somebody to whom it matters
+                log.exception("socket event %s failed", event)
             return {"error": problem(ScorecastError("The server made a mistake; its log says more."))}
 
 

@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from dashboard.app import Parts
 from dashboard.core.boards import Boards
 from dashboard.core.clock import Clock
 from dashboard.core.rankings import Rankings
 from dashboard.live.broadcaster import Broadcaster
 from dashboard.live.topics import parse_topic
+from dashboard.store.client import Client
 from dashboard.store.scripts import Scripts
 from tests.live.picture import Picture
 
@@ -17,18 +17,22 @@ Frame = dict[str, Any]
 
 
 class Stage:
-    """As a server of its own beside the one that takes the scores (`parts`): it remembers settings by itself.
+    """As a server of its own beside the one that takes the scores: it remembers settings by itself.
 
     `sent` keeps every frame as (event, frame, room); `pictures[viewer, topic]` is what each viewer sees.
     """
 
     def __init__(
-        self, parts: Parts, clock: Clock | None = None, make_boards: Callable[..., Boards] = Boards, tick_ms: int = 20
+        self,
+        client: Client,
+        clock: Clock,
+        make_boards: Callable[..., Boards] = Boards,
+        tick_ms: int = 20,
     ) -> None:
-        self.clock = clock or parts.clock
-        scripts = Scripts(parts.client)
-        self.boards = make_boards(parts.client, scripts, self.clock)
-        self.rankings = Rankings(parts.client, scripts, self.boards, self.clock)
+        self.clock = clock
+        scripts = Scripts(client)
+        self.boards = make_boards(client, scripts, clock)
+        self.rankings = Rankings(client, scripts, self.boards, clock)
         self.rooms: dict[str, set[str]] = defaultdict(set)
         self.pictures: dict[tuple[str, str], Picture] = {}
         self.sent: list[tuple[str, Frame, str]] = []

@@ -25,7 +25,7 @@ DAY_MS = 86_400_000
 
 @pytest.fixture
 def stage(parts: Parts) -> Stage:
-    return Stage(parts)
+    return Stage(parts.client, parts.clock)
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_an_empty_board_that_is_deleted_and_made_anew_is_followed(
 
 def test_a_period_that_ends_is_left_for_the_next_without_a_score(parts: Parts, board: str) -> None:
     now = [parts.clock.now_ms() - DAY_MS]
-    stage = Stage(parts, Clock(lambda: now[0]))
+    stage = Stage(parts.client, Clock(lambda: now[0]))
     parts.boards.put(board, BoardSettings(periods=("day", "all"), late_s=10 * 86_400))
     post(parts, board, "yesterday", 1, now[0])
     post(parts, board, "today", 2)
@@ -168,7 +168,7 @@ def test_a_board_deleted_during_a_tick_holds_no_other_up(parts: Parts, board: st
             return found
 
     doomed = f"{board}-doomed"
-    stage = Stage(parts, make_boards=Deleting)
+    stage = Stage(parts.client, parts.clock, make_boards=Deleting)
     pictures = [stage.subscribe("v", f"board:{name}:all") for name in (doomed, board)]
     for name in (doomed, board):
         post(parts, name, "a", 1)
@@ -299,7 +299,7 @@ def test_a_ring_during_a_tick_is_not_lost(parts: Parts, board: str) -> None:
             self.interrupt()
             return found
 
-    stage = Stage(parts, make_boards=Interrupted)
+    stage = Stage(parts.client, parts.clock, make_boards=Interrupted)
     picture = stage.subscribe("v", f"board:{board}:all")
     wait_until(lambda: calls(parts, stage.broadcaster.tick) == {})
     post(parts, board, "a", 1)
@@ -320,7 +320,7 @@ def test_a_ring_during_a_tick_is_not_lost(parts: Parts, board: str) -> None:
 
 
 def test_a_ring_after_the_rows_were_read_is_not_lost(parts: Parts, board: str) -> None:
-    stage = Stage(parts)
+    stage = Stage(parts.client, parts.clock)
     picture = stage.subscribe("v", f"board:{board}:all")
     inner = stage.rankings.snapshots
 
@@ -346,7 +346,7 @@ def test_a_ring_after_the_rows_were_read_is_not_lost(parts: Parts, board: str) -
 @pytest.fixture(scope="module")
 def running(parts: Parts) -> Iterator[Stage]:
     """A stage whose broadcaster and doorbell run in threads."""
-    stage = Stage(parts)
+    stage = Stage(parts.client, parts.clock)
     ears = connect(parts.url, connections=2)
     doorbell = Doorbell(ears, stage.broadcaster.ring, stage.broadcaster.ring_all)
     threads = [threading.Thread(target=loop) for loop in (stage.broadcaster.run, doorbell.run)]

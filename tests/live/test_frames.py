@@ -42,7 +42,7 @@ class Screens(RuleBasedStateMachine):
     frames: ClassVar[int] = 0
 
     def make_stage(self) -> Stage:
-        return Stage(self.parts, Clock(lambda: self.start_ms + self.today * DAY_MS))
+        return Stage(self.parts.client, Clock(lambda: self.start_ms + self.today * DAY_MS))
 
     @initialize(order=orders, how=rules)
     def begin(self, order: Any, how: Any) -> None:
@@ -164,7 +164,7 @@ class OneFrameLost(Screens):
                 else:
                     super()._emit(event, frame, room)
 
-        return Leaky(self.parts, Clock(lambda: self.start_ms + self.today * DAY_MS))
+        return Leaky(self.parts.client, Clock(lambda: self.start_ms + self.today * DAY_MS))
 
 
 class YesterdayForever(Screens):
