@@ -6,6 +6,7 @@ reading of its reply. Leaves to others: settings (`boards.py`), rows (`rankings.
 
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
 from dashboard.core.boards import Boards, open_periods
 from dashboard.core.clock import Clock
@@ -69,24 +70,36 @@ class Scores:
         self._clock = clock
         self.accepted = 0
 
-    def submit(self, board: str, scores: Sequence[Score], *, mark: Mark | None = None) -> list[Result | ScorecastError]:
+    def submit(self, board: str, scores: Sequence[Score]) -> list[Result | ScorecastError]:
         """Apply up to BATCH scores in their order; a refused one has its error in its place, the others count.
 
-        With a `mark` the scores are history (never too late) and count only if the board's mark is still
-        `mark.expected`; else MarkMoved is raised and nothing happened. Raises BoardNotDeclared, StoreUnavailable
-        (nothing was acknowledged). One round trip; a board's first score takes three more.
+        Raises BoardNotDeclared, StoreUnavailable (nothing was acknowledged). One round trip; a board's first score takes
+        three more.
         """
+        plan, replies = self._run(board, scores, None)
+        return plan.read(replies)
+
+    def load(self, board: str, scores: Sequence[Score], mark: Mark) -> dict[int, ScorecastError]:
+        """Apply up to BATCH scores of history (never too late) and move the mark, both or neither.
+
+        Returns the refused scores by their index; the others count. Raises MarkMoved where the board's mark is not
+        `mark.expected` (nothing happened), and as `submit`. One round trip, and half of its cost: no rank is looked up.
+        """
+        plan, replies = self._run(board, scores, mark)
+        return plan.refused(replies)
+
+    def _run(self, board: str, scores: Sequence[Score], mark: Mark | None) -> tuple["_Plan", Sequence[Any]]:
         if len(scores) > BATCH:
             raise InvalidInput(f"at most {BATCH} scores at once", ("/scores", f"at most {BATCH} items"))
         for _ in range(ATTEMPTS):
             plan = _Plan(self._boards.ensure(board), scores, self._clock.now_ms(), mark)
             if not plan.sent and mark is None:
-                return plan.results
+                return plan, ()
             reply = self._scripts.write("submit_scores", plan.keys, plan.args)
             match reply[0]:
                 case b"ok":
                     self.accepted += len(plan.sent)
-                    return plan.read(reply[2:])
+                    return plan, reply[2:]
                 case b"clock":
                     self._clock.correct(int(reply[1]))
                 case b"revision":
@@ -126,7 +139,6 @@ class _Plan:
         self._history = mark is not None
         self.results: list[Result | ScorecastError] = []
         self.sent: list[int] = []
-        self._players: list[str] = []
         current = open_periods(board.settings, now_ms)
         self._rankings: dict[Period, int] = {period: i for i, period in enumerate(current, 1)}
         items: list[str | int] = []
@@ -168,10 +180,7 @@ class _Plan:
         for index, reply in zip(self.sent, replies, strict=True):
             score = self._scores[index]
             if not reply:
-                self.results[index] = ScoreOutOfRange(
-                    f"{score.player!r} would leave +-{MAX_SCORE}, where sums stop being exact; the score was not counted.",
-                    ("/score", f"the sum leaves +-{MAX_SCORE}"),
-                )
+                self.results[index] = _out_of_range(score)
                 continue
             held, rank, before, changed, players, position = reply
             self.results[index] = Result(
@@ -184,6 +193,15 @@ class _Plan:
                 position=position.decode() if isinstance(position, bytes) else str(position),
             )
         return self.results
+
+    def refused(self, numbers: Sequence[int]) -> dict[int, ScorecastError]:
+        """The refused ones by index: those never sent, and those of the sent that the script numbers."""
+        never_sent = {
+            i: error
+            for i, error in enumerate(self.results)
+            if isinstance(error, ScorecastError) and error is not _PENDING
+        }
+        return never_sent | {self.sent[n]: _out_of_range(self._scores[self.sent[n]]) for n in numbers}
 
     def _where(self, at_ms: int) -> str:
         if at_ms > self._now_ms + AHEAD_MS and not self._history:
@@ -210,3 +228,10 @@ class _Plan:
 
 
 _PENDING = ScorecastError("not yet decided")
+
+
+def _out_of_range(score: Score) -> ScoreOutOfRange:
+    return ScoreOutOfRange(
+        f"{score.player!r} would leave +-{MAX_SCORE}, where sums stop being exact; the score was not counted.",
+        ("/score", f"the sum leaves +-{MAX_SCORE}"),
+    )

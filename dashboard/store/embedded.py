@@ -10,7 +10,6 @@ parent, and the next start joins it. It has a session of its own: Ctrl-C does no
 """
 
 import atexit
-import errno
 import logging
 import os
 import platform
@@ -69,6 +68,8 @@ class EmbeddedStore:
         self._stopped.set()
         self._lock_fd: int | None = None
         self._child: subprocess.Popen[bytes] | None = None
+        self._answered = False  # the present child was seen ready
+        self._log_start = 0  # where in the log its own lines begin
 
     @property
     def owner(self) -> bool:
@@ -98,14 +99,18 @@ class EmbeddedStore:
                 elif time.monotonic() > deadline:
                     raise self._no_answer()
                 self._stopped.wait(POLL_S)
+            if self.owner:
+                self._await_answer()
             if self._stopped.is_set():
                 raise StoreStartFailed("The store was stopped while it was starting.")
         return "unix://" + quote(str(self._folder.socket))
 
     def keep(self) -> None:
         """One look at the server, to be called in a loop: start ours again if it died; take over from an owner who is
-        gone. Costs a system call or two when all is well. Raises StoreStartFailed if that start fails; the next look
-        tries again."""
+        gone. Never waits for the server to load; costs a system call or two when all is well.
+
+        Raises StoreStartFailed if the server cannot start again; the next look tries once more.
+        """
         with self._turn:
             if self._stopped.is_set():
                 return
@@ -113,11 +118,16 @@ class EmbeddedStore:
                 if self._take_lock():
                     log.warning("the store in %s has lost its owner: taking over", self._folder.path)
                     self._launch()
-            elif self._child.poll() is not None:
+            elif self._child.poll() is None:
+                self._answered = self._answered or self._ask() == "ready"
+                self._folder.bound_log()
+            elif self._answered:
                 log.warning("the store ended with code %s: starting it again", self._child.returncode)
                 self._launch()
             else:
-                self._folder.bound_log()
+                failure = self._died(self._child.returncode)
+                self._end_child()
+                raise failure
 
     def stop(self) -> None:
         """End the server if it is ours, in good order or in the end by force, and wait for it. A guest just leaves."""
@@ -131,29 +141,28 @@ class EmbeddedStore:
         return self._lock_fd is not None
 
     def _launch(self) -> None:
-        """Start the server under our lock and wait until it answers or `stop` is called. Failing gives the lock up."""
+        """Start the server under our lock, without waiting for it. Failing gives the lock up."""
         try:
             self._folder.probe()
             self._folder.bound_log()
-            self._await_answer(*self._spawn())
+            self._child = self._spawn()
+            self._answered = False
         except BaseException:
             self._end_child()
             raise
 
-    def _spawn(self) -> tuple[subprocess.Popen[bytes], int]:
-        """The new process, and where in the log its own lines begin."""
+    def _spawn(self) -> subprocess.Popen[bytes]:
         assert self._lock_fd is not None
         # Names are relative to the folder: no path, whatever its characters, meets the server's config parser.
         options = f"""--port 0 --unixsocket {self._folder.socket.name} --unixsocketperm 700
             --logfile {self._folder.log.name} --appendonly yes --appendfsync {self._durability}
             --daemonize no --locale-collate C --save""".split()
         tie = [sys.executable, "-I", "-S", "-c", TIE_AND_EXEC, str(os.getpid())]
-        command = [*tie, str(_binary()), *options, ""]
         try:
             with self._folder.log.open("ab") as log_file:
-                log_start = log_file.tell()
-                self._child = subprocess.Popen(
-                    command,
+                self._log_start = log_file.tell()
+                return subprocess.Popen(
+                    [*tie, str(_binary()), *options, ""],
                     cwd=self._folder.path,
                     stdin=subprocess.DEVNULL,
                     stdout=log_file,
@@ -164,18 +173,14 @@ class EmbeddedStore:
                 )
         except OSError as error:
             raise StoreStartFailed(f"The store's process cannot be started: {error}.", errno=error.errno) from error
-        return self._child, log_start
 
-    def _await_answer(self, child: subprocess.Popen[bytes], log_start: int) -> None:
+    def _await_answer(self) -> None:
         notice_at = time.monotonic() + NOTICE_S
-        while self._ask() != "ready":
-            if child.poll() is not None:
-                raise self._died(child.returncode, log_start)
+        while not self._answered and not self._stopped.wait(POLL_S):
+            self.keep()  # raises if the server died
             if time.monotonic() > notice_at:
                 log.info("the store in %s is still reading its data", self._folder.path)
                 notice_at += NOTICE_S
-            if self._stopped.wait(POLL_S):
-                return
 
     def _ask(self) -> Literal["ready", "loading", "silent"]:
         """One PING on a connection of its own."""
@@ -210,10 +215,8 @@ class EmbeddedStore:
             process=process,
         )
 
-    def _died(self, code: int, log_start: int) -> StoreStartFailed:
-        words = self._folder.last_words(log_start)
-        if any(os.strerror(errno.ENOSPC) in line for line in words):
-            return self._folder.unusable(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    def _died(self, code: int) -> StoreStartFailed:
+        words = self._folder.last_words(self._log_start)
         return StoreStartFailed(
             f"The store ended with code {code} while starting; its log {self._folder.log} says: {' / '.join(words)}",
             exit_code=code,

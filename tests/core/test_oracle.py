@@ -136,7 +136,8 @@ class Oracle(RuleBasedStateMachine):
     @rule(at_ms=instants, limit=st.integers(1, 5), which=st.integers(0, 3))
     def leaf_through(self, at_ms: int, limit: int, which: int) -> None:
         kind = self.settings.periods[which % len(self.settings.periods)]
-        rows, cursor = [], None
+        rows: list[Standing] = []
+        cursor = None
         while True:
             page = self.parts.rankings.top(self.board, kind, limit=limit, cursor=cursor, at_ms=at_ms)
             rows += page.rows

@@ -154,14 +154,14 @@ def crash(site: Site, *, rounds: int, victim: str, slow_thread: str | None = Non
                 load.wait_for(8)
                 assert disk.midway.wait(10)
             else:
-                load.wait_for(chance.randint(100, 600))
+                load.wait_for(chance.randint(50, 300))
             if victim != "owner":
                 os.kill(store, signal.SIGKILL)
             if victim != "store":
                 site.kill()
                 site.start()
             wait_until(partial(works_again, site, store))
-        load.wait_for(100)
+        load.wait_for(50)
     found = site.found()
     site.kill()
     assert len(found) == len(set(found)), "written twice"

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 IMPATIENT_S = 0.4
 NOBODY = 65534
@@ -97,6 +99,14 @@ def servers_in(data_dir: Path) -> list[int]:
         except OSError:
             pass  # gone meanwhile, or not ours to look at
     return found
+
+
+def is_up(url: str) -> bool:
+    with redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0)) as client:
+        try:
+            return bool(client.ping())
+        except redis.RedisError:
+            return False
 
 
 def server_pid(url: str) -> int:

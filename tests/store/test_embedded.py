@@ -14,16 +14,17 @@ from dashboard.errors import StoreStartFailed
 from dashboard.store import embedded
 from dashboard.store.embedded import EmbeddedStore
 from dashboard.store.folder import LOG_LIMIT
-from tests.store.hold import IMPATIENT_S, is_gone, server_pid, servers_in, wait_until, write, written
+from tests.store.hold import IMPATIENT_S, is_gone, is_up, server_pid, servers_in, wait_until, write, written
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches processes as Linux shows them")
 
 
 def slow_to_load(data_dir: Path, writes: int) -> None:
     """Lay down an append-only file of so many INCRs of `n`."""
-    store = EmbeddedStore(data_dir)
-    store.start()
-    store.stop()
+    if not servers_in(data_dir):
+        store = EmbeddedStore(data_dir)
+        store.start()
+        store.stop()
     [file] = (data_dir / "store/appendonlydir").glob("*.incr.aof")
     file.write_bytes(b"*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n" * writes)
 
@@ -89,8 +90,52 @@ def test_keep_repairs_a_killed_server(data_dir: Path) -> None:
     os.kill(old, signal.SIGKILL)
     assert is_gone(old)
     store.keep()
+    wait_until(lambda: is_up(url))
     assert written(url) == list(range(100))
     assert server_pid(url) != old
+    store.stop()
+
+
+def test_keep_tells_why_a_server_cannot_start_again_and_tries_anew_at_each_look(data_dir: Path) -> None:
+    store = EmbeddedStore(data_dir)
+    url = store.start()
+    write(url)
+    [file] = (data_dir / "store/appendonlydir").glob("*.incr.aof")
+    good = file.read_bytes()
+    file.write_bytes(b"nonsense\r\n" * 3)
+    old = server_pid(url)
+    os.kill(old, signal.SIGKILL)
+    assert is_gone(old)
+
+    told: list[str] = []
+
+    def keep() -> None:
+        try:
+            store.keep()
+        except StoreStartFailed as failure:
+            told.append(failure.detail)
+
+    while len(told) < 2:
+        keep()
+    assert all("Bad file format reading the append only file" in sentence for sentence in told)
+    file.write_bytes(good)
+    store.keep()
+    wait_until(lambda: is_up(url))
+    assert written(url) == list(range(100))
+    store.stop()
+
+
+def test_keep_does_not_wait_for_a_server_that_loads_a_lot(data_dir: Path) -> None:
+    store = EmbeddedStore(data_dir)
+    url = store.start()
+    old = server_pid(url)
+    slow_to_load(data_dir, writes=3_000_000)
+    os.kill(old, signal.SIGKILL)
+    assert is_gone(old)
+    store.keep()
+    assert not is_up(url), "it loads"
+    store.keep()
+    assert not is_up(url), "it still loads"
     store.stop()
 
 

@@ -7,7 +7,8 @@
 -- ARGV[13..] per ranking: period id, expiry in ms or '0'; then per score: player, score, played at ms or '',
 --   its rankings as '1,3' counted from KEYS[6]
 -- Returns {'ok', version, one reply per score}: {score held, rank, rank before or -1, changed 0|1, players, event id}
---   or {} where the sum leaves the exact range; or {'revision'}, {'clock', now ms}, {'mark', stored mark}
+--   or {} where the sum leaves the exact range; with a mark only the numbers, from 0, of the scores that leave it;
+--   or {'revision'}, {'clock', now ms}, {'mark', stored mark}
 local hash, events, history, periods, marks = unpack(KEYS, 1, 5)
 local order, rule, current, rankings = ARGV[4], ARGV[5], tonumber(ARGV[8]), tonumber(ARGV[9])
 local MAX, STEP_MS, EVENTS, PULSES, RING_MS = 9007199254740991, 5000, 10000, 720, 50
@@ -46,7 +47,8 @@ local function apply(old, score)
 end
 
 local reply, opened, any, taken, position = {'ok', ''}, {}, false, 0, nil
-for a = 13 + 2 * rankings, #ARGV, 4 do
+local quiet, start = ARGV[10] ~= '', 13 + 2 * rankings
+for a = start, #ARGV, 4 do
   local player, score, at = ARGV[a], tonumber(ARGV[a + 1]), ARGV[a + 2]
   local touched, exact = {}, true
   for i in string.gmatch(ARGV[a + 3], '%d+') do
@@ -57,11 +59,11 @@ for a = 13 + 2 * rankings, #ARGV, 4 do
     touched[#touched + 1] = {i = tonumber(i), old = old, new = new}
   end
   if not exact then
-    reply[#reply + 1] = {}
+    reply[#reply + 1] = quiet and (a - start) / 4 or {}
   else
     local first, changed = touched[1], 0
     local key = KEYS[5 + first.i]
-    local before = first.old and redis.call(rank_of, key, player) + 1 or -1
+    local before = not quiet and first.old and redis.call(rank_of, key, player) + 1 or -1
     for _, t in ipairs(touched) do
       if t.new ~= t.old then
         changed, any = 1, true
@@ -77,8 +79,10 @@ for a = 13 + 2 * rankings, #ARGV, 4 do
     position = redis.call('XADD', events, 'MAXLEN', '~', EVENTS, '*', 'player', player, 'score', ARGV[a + 1],
       'held', text(first.new), 'at', at == '' and text(now) or at)
     taken = taken + 1
-    local rank = changed == 1 and redis.call(rank_of, key, player) or before - 1
-    reply[#reply + 1] = {text(first.new), rank and rank + 1 or -1, before, changed, redis.call('ZCARD', key), position}
+    if not quiet then
+      local rank = changed == 1 and redis.call(rank_of, key, player) or before - 1
+      reply[#reply + 1] = {text(first.new), rank and rank + 1 or -1, before, changed, redis.call('ZCARD', key), position}
+    end
   end
 end
 

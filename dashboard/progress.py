@@ -1,0 +1,109 @@
+"""Progress of an import on the terminal: a bar where people look, a line every few seconds where a log is written.
+
+Owns: stderr while an import runs, the summary's words. Leaves to others: the import (`core/imports.py`), exit codes
+(`run.py`).
+"""
+
+import time
+from typing import NoReturn, TextIO
+
+from tqdm import tqdm
+
+from dashboard.core.batches import Place
+from dashboard.core.imports import Job, Outcome, Watch
+from dashboard.core.refusals import Refusal
+
+LINE_S = 5.0
+SHOWN = 10
+"""So many refused rows are shown; the report has all."""
+BAR = "{desc} {percentage:3.0f}%|{bar:30}| {postfix} [{elapsed}, {remaining} left]"
+DIGEST_NOTICE_BYTES = 1 << 28
+"""Reading a larger file to know it again takes long enough to say so."""
+
+
+class Progress(Watch):
+    """Shows one import on `stream` (stderr). A context manager, so that the bar's line is ended."""
+
+    def __init__(self, job: Job, stream: TextIO) -> None:
+        self._name = job.path.name
+        self._stream = stream
+        self._is_terminal = stream.isatty()
+        self._bar: tqdm[NoReturn] | None = None
+        self._first: Place | None = None
+        self._since_s = time.monotonic()
+        self._next_line_s = self._since_s + LINE_S
+        self._refused = 0
+        self._is_waiting = False
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def reading(self, bytes_read: int, size_bytes: int) -> None:
+        if size_bytes > DIGEST_NOTICE_BYTES and self._due(bytes_read == size_bytes):
+            self._line(f"{self._name}: reading it once to know it again, {bytes_read / size_bytes:.0%}")
+
+    def moved(self, place: Place, size_bytes: int) -> None:
+        self._is_waiting = False
+        if self._first is None:
+            self._first, self._since_s = place, time.monotonic()
+            if place.rows and not place.done:
+                self._line(f"{self._name}: going on behind the {place.rows:,} rows of an earlier run")
+            if self._is_terminal and not place.done:
+                self._bar = tqdm(
+                    total=size_bytes, initial=place.end, desc=self._name, file=self._stream, bar_format=BAR, leave=False
+                )
+        seconds = time.monotonic() - self._since_s
+        rate = (place.rows - self._first.rows) / seconds if seconds else 0.0
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"{place.rows:,} rows, {rate:,.0f} rows/s", refresh=False)
+            self._bar.update(place.end - self._bar.n)
+        elif self._due(False):
+            speed = (place.end - self._first.end) / seconds
+            left = f", {(size_bytes - place.end) / speed:,.0f} s left" if speed else ""
+            share = place.end / size_bytes
+            self._line(f"{self._name}: {share:.0%}, {place.rows:,} rows, {rate:,.0f} rows/s{left}")
+
+    def refused(self, refusal: Refusal) -> None:
+        self._refused += 1
+        if self._refused <= SHOWN:
+            self._line(f"line {refusal.line}: {refusal.reason}")
+        elif self._refused == SHOWN + 1:
+            self._line("more rows are refused: see the report")
+
+    def waiting(self, reason: str) -> None:
+        if not self._is_waiting:
+            self._line(f"{reason} Waiting for it.")
+        self._is_waiting = True
+
+    def summary(self, outcome: Outcome) -> list[str]:
+        """The lines that end an import."""
+        before, place = outcome.before, outcome.place
+        standing = f"The board {outcome.board.name} has {outcome.board.players:,} players."
+        if before.done:
+            return [f"{self._name} was imported before; nothing was added. {standing}"]
+        seconds = time.monotonic() - self._since_s
+        rows = place.rows - before.rows
+        counts = f"{place.applied:,} applied, {place.filtered:,} filtered out, {place.refused:,} refused"
+        lines = [f"{place.rows:,} rows: {counts}. {standing}"]
+        if before.rows:
+            lines.append(f"This run read {rows:,} of them, behind the {before.rows:,} of earlier runs.")
+        lines.append(f"{seconds:.1f} s, {rows / seconds:,.0f} rows/s.")
+        if place.refused:
+            lines.append(f"The refused rows and the reasons: {outcome.report}")
+        return lines
+
+    def _due(self, now: bool) -> bool:
+        if time.monotonic() < self._next_line_s and not now:
+            return False
+        self._next_line_s = time.monotonic() + LINE_S
+        return True
+
+    def _line(self, text: str) -> None:
+        if self._bar is not None:
+            self._bar.write(text, file=self._stream)
+        else:
+            print(text, file=self._stream, flush=True)
