@@ -25,6 +25,7 @@ from dashboard.errors import StartFailed, StoreStartFailed
 from dashboard.live.broadcaster import Broadcaster
 from dashboard.live.doorbell import Doorbell
 from dashboard.live.feeds import Feeds
+from dashboard.live.panels import Panels
 from dashboard.live.pulse import PulseFeed
 from dashboard.store.client import Client, connect
 from dashboard.store.embedded import EmbeddedStore
@@ -119,7 +120,9 @@ class Server:
         self._pulse = PulseFeed(parts.boards, parts.rankings, parts.analytics, parts.clock, emit, *room)
         ears = connect(parts.url, timeout_s=10.0, connections=2)
         self._doorbell = Doorbell(ears, self._broadcaster.ring, self._broadcaster.ring_all)
-        bind(self._socketio, Feeds(self._broadcaster, self._pulse), parts.scores, guard)
+        self._panels = Panels({}, emit, *room)  # topic -> reader
+        self._feeds = Feeds(self._broadcaster, {"pulse": self._pulse, "panel": self._panels})
+        bind(self._socketio, self._feeds, parts.scores, guard)
 
     @property
     def address(self) -> str:
@@ -129,7 +132,7 @@ class Server:
 
     def run(self, on_ready: Callable[[str], None]) -> None:
         """Serve until `stop` is called (from a signal handler, say). Keeps the embedded store alive meanwhile."""
-        loops = (self._broadcaster.run, self._pulse.run, self._doorbell.run)
+        loops = (self._broadcaster.run, self._pulse.run, self._panels.run, self._doorbell.run)
         for loop in loops:
             threading.Thread(target=loop, daemon=True).start()
         end = web.serve(self._flask, self._socketio, self.listener)
@@ -140,7 +143,7 @@ class Server:
             if self._parts.embedded is not None and time.monotonic() >= next_look:
                 next_look = time.monotonic() + KEEP_S
                 self._keep(self._parts.embedded)
-        for part in (self._broadcaster, self._pulse, self._doorbell):
+        for part in (self._broadcaster, self._pulse, self._panels, self._doorbell):
             part.stop()
         self._socketio.emit("notice", {"code": "going-away", "detail": "Server restarts; back in a moment"})
         end()

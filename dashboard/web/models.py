@@ -104,6 +104,7 @@ class RemovalIn(Model):
 class SubscribeIn(Model):
     topic: str
     limit: int | None = Field(None, ge=1, le=1000)
+    after: str | None = Field(None, max_length=64)
 
 
 class TopicIn(Model):

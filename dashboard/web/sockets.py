@@ -25,7 +25,7 @@ Answer = dict[str, Any]
 class Feeds(Protocol):
     """What a connection can watch."""
 
-    def subscribe(self, viewer: str, topic: str, limit: int | None) -> Answer: ...
+    def subscribe(self, viewer: str, topic: str, limit: int | None, after: str | None) -> Answer: ...
     def unsubscribe(self, viewer: str, topic: str) -> None: ...
     def sync(self, viewer: str, topic: str, position: str) -> int: ...
     def gone(self, viewer: str) -> None: ...
@@ -50,7 +50,7 @@ def bind(socketio: SocketIO, feeds: Feeds, scores: Scores, guard: Guard) -> None
 
     def subscribe(sid: str, data: object) -> Answer:
         wanted = models.validate(models.SubscribeIn, data, "payload")
-        return feeds.subscribe(sid, wanted.topic, wanted.limit)
+        return feeds.subscribe(sid, wanted.topic, wanted.limit, wanted.after)
 
     def unsubscribe(sid: str, data: object) -> Answer:
         topic = models.validate(models.TopicIn, data, "payload").topic
