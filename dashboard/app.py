@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import redis
+import sqlalchemy
 from flask import Blueprint
 
 from dashboard.config import Settings
@@ -30,6 +31,7 @@ from dashboard.live.pulse import PulseFeed
 from dashboard.store.client import Client, connect
 from dashboard.store.embedded import EmbeddedStore
 from dashboard.store.scripts import Scripts, answering
+from dashboard.store.sql import open_engine, sqlite_url
 from dashboard.web import server as web
 from dashboard.web.api import make_api
 from dashboard.web.guards import Guard
@@ -51,6 +53,7 @@ class Parts:
     url: str
     embedded: EmbeddedStore | None
     client: Client
+    sql: sqlalchemy.Engine
     clock: Clock
     boards: Boards
     scores: Scores
@@ -70,6 +73,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
     try:
         client = connect(url)
         _check_store(client, url)
+        sql = open_engine(settings.database_url or sqlite_url(settings.data_dir))
         scripts = Scripts(client, replicated=settings.durability == "replicated")
         clock = Clock(lambda: time.time_ns() // 1_000_000)
         boards = Boards(client, scripts, clock, declared_only=settings.boards == "declared")
@@ -77,12 +81,14 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
             url=url,
             embedded=embedded,
             client=client,
+            sql=sql,
             clock=clock,
             boards=boards,
             scores=Scores(scripts, boards, clock),
             rankings=Rankings(client, scripts, boards, clock),
             analytics=Analytics(client, boards, clock),
         )
+        sql.dispose()
         client.close()
     finally:
         if embedded is not None:

@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from dashboard.errors import BadSetting
 
 Words = Annotated[tuple[str, ...], NoDecode]
-SECRET = ("api_keys", "operator_key")
+SECRET = ("api_keys", "operator_key", "database_url", "user_api_url")
 
 
 class Settings(BaseSettings):
@@ -29,7 +29,15 @@ class Settings(BaseSettings):
         None,
         description="redis://, rediss:// or unix:// address of a Redis >= 6.2 or Valkey; unset: an embedded store",
     )
-    data_dir: Path = Field(Path("data"), description="folder of the embedded store")
+    data_dir: Path = Field(Path("data"), description="folder of the embedded store and the SQLite database")
+    database_url: str | None = Field(
+        None,
+        description="postgresql:// or sqlite:/// address of the SQL database; unset: scorecast.db in the data folder",
+    )
+    user_api_url: str | None = Field(
+        None, description="http(s) address under which users are asked for at /{id}; unset: they are in the database"
+    )
+    cache_ttl_s: int = Field(60, ge=1, le=86400, description="how long a cached user counts as fresh, in seconds")
     durability: Literal["always", "everysec", "replicated"] = Field(
         "always",
         description="when a score is acknowledged: `always` after its sync to disk, `everysec` after its write (a crash "
@@ -71,6 +79,14 @@ class Settings(BaseSettings):
                 parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}"
             ):
                 raise ValueError("allowed are origins such as https://game.example, without a path, or *")
+        return value
+
+    @field_validator("user_api_url")
+    @classmethod
+    def _user_api(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "")
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
+            raise ValueError("allowed is an http or https address such as https://api.example/users, without ? and #")
         return value
 
     @model_validator(mode="after")
