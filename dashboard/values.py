@@ -115,3 +115,22 @@ class Distribution:
     start: int
     width: int
     counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RateDecision:
+    """What one quota said of one claim, and how it stands after it. `remaining` can be taken at once; in `more_s` seconds
+    there will be more, in `reset_s` all of it (both 0 where nothing is used). `retry_after_s`: when what was asked for
+    will be there, 0 if it was allowed, None if never. `at_us`: Redis' time of the decision, epoch microseconds.
+    """
+
+    policy: str
+    limit: int
+    window_s: int
+    remaining: int
+    more_s: float
+    reset_s: float
+    retry_after_s: float | None
+    allowed: bool
+    subject: str
+    at_us: int

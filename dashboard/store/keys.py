@@ -45,3 +45,15 @@ def marks(name: str) -> str:
 def audit(name: str) -> str:
     """Stream: who removed whom, when and why."""
     return f"{PREFIX}board:{{{name}}}:audit"
+
+
+def limit(subject: str, policy: str) -> str:
+    """What a subject has used of a rate limit: a text or a list, by the policy's algorithm; ends by itself. The subject
+    is in braces: a cluster keeps all limits of one subject together.
+    """
+    return f"{PREFIX}limit:{{{subject}}}:{policy}"
+
+
+def limits_busy(second: int, kind: str) -> str:
+    """Sorted set: who took most, or was refused most, of which rate limit in that second; ends by itself."""
+    return f"{PREFIX}limits:{{busy}}:{kind}:{second}"
