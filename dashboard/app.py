@@ -20,6 +20,8 @@ from dashboard.config import Settings
 from dashboard.core.analytics import Analytics
 from dashboard.core.boards import Boards
 from dashboard.core.clock import Clock
+from dashboard.core.limits import Limits
+from dashboard.core.policies import parse_policies
 from dashboard.core.rankings import Rankings
 from dashboard.core.scores import Scores
 from dashboard.errors import StartFailed, StoreStartFailed
@@ -28,14 +30,19 @@ from dashboard.live.doorbell import Doorbell
 from dashboard.live.feeds import Feeds
 from dashboard.live.panels import Panels
 from dashboard.live.pulse import PulseFeed
+from dashboard.live.reporter import Reporter
+from dashboard.store import keys
 from dashboard.store.client import Client, connect
 from dashboard.store.embedded import EmbeddedStore
+from dashboard.store.rate_limit import RateLimiter
 from dashboard.store.scripts import Scripts, answering
 from dashboard.store.sql import open_engine, sqlite_url
+from dashboard.store.top_list import TopList
 from dashboard.web import server as web
 from dashboard.web.api import make_api
 from dashboard.web.guards import Guard
 from dashboard.web.health import make_health
+from dashboard.web.limits import Door, make_limits
 from dashboard.web.pages import check_vendor, make_pages
 from dashboard.web.sockets import bind
 
@@ -59,11 +66,13 @@ class Parts:
     scores: Scores
     rankings: Rankings
     analytics: Analytics
+    limits: Limits
 
 
 @contextmanager
 def open_parts(settings: Settings) -> Iterator[Parts]:
     """Start or join the store, connect, and end what was started. Raises StartFailed, BadSetting."""
+    policies = parse_policies(settings.rate_limits)
     url, embedded = settings.redis_url, None
     if url is None:
         embedded = EmbeddedStore(
@@ -87,6 +96,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
             scores=Scores(scripts, boards, clock),
             rankings=Rankings(client, scripts, boards, clock),
             analytics=Analytics(client, boards, clock),
+            limits=Limits(RateLimiter(scripts), TopList(client, keys.limits_busy), policies, clock),
         )
         sql.dispose()
         client.close()
@@ -115,8 +125,9 @@ class Server:
         self._stopping = False
         self.listener: socket.socket = web.listen(settings.host, settings.port)
         guard = Guard(settings.api_keys, settings.operator_key)
-        api = make_api(parts.boards, parts.scores, parts.rankings, parts.analytics, guard)
-        self._flask = web.make_flask([api, make_pages(ROOT), self._health()])
+        door = Door(parts.limits, guard)
+        api = make_api(parts.boards, parts.scores, parts.rankings, parts.analytics, guard, door)
+        self._flask = web.make_flask([api, make_limits(parts.limits), make_pages(ROOT), self._health()])
         self._socketio = web.make_socketio(self._flask, settings.async_mode, settings.allowed_origins)
         room = self._socketio.server.enter_room, self._socketio.server.leave_room
         emit = self._emit
@@ -126,9 +137,10 @@ class Server:
         self._pulse = PulseFeed(parts.boards, parts.rankings, parts.analytics, parts.clock, emit, *room)
         ears = connect(parts.url, timeout_s=10.0, connections=2)
         self._doorbell = Doorbell(ears, self._broadcaster.ring, self._broadcaster.ring_all)
-        self._panels = Panels({}, emit, *room)  # topic -> reader
+        self._panels = Panels({"limits": parts.limits.state}, emit, *room)  # topic -> reader
+        self._reporter = Reporter(parts.limits.report)
         self._feeds = Feeds(self._broadcaster, {"pulse": self._pulse, "panel": self._panels})
-        bind(self._socketio, self._feeds, parts.scores, guard)
+        bind(self._socketio, self._feeds, parts.scores, guard, door)
 
     @property
     def address(self) -> str:
@@ -138,7 +150,7 @@ class Server:
 
     def run(self, on_ready: Callable[[str], None]) -> None:
         """Serve until `stop` is called (from a signal handler, say). Keeps the embedded store alive meanwhile."""
-        loops = (self._broadcaster.run, self._pulse.run, self._panels.run, self._doorbell.run)
+        loops = (self._broadcaster.run, self._pulse.run, self._panels.run, self._doorbell.run, self._reporter.run)
         for loop in loops:
             threading.Thread(target=loop, daemon=True).start()
         end = web.serve(self._flask, self._socketio, self.listener)
@@ -149,7 +161,7 @@ class Server:
             if self._parts.embedded is not None and time.monotonic() >= next_look:
                 next_look = time.monotonic() + KEEP_S
                 self._keep(self._parts.embedded)
-        for part in (self._broadcaster, self._pulse, self._panels, self._doorbell):
+        for part in (self._broadcaster, self._pulse, self._panels, self._doorbell, self._reporter):
             part.stop()
         self._socketio.emit("notice", {"code": "going-away", "detail": "Server restarts; back in a moment"})
         end()

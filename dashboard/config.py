@@ -21,7 +21,7 @@ SECRET = ("api_keys", "operator_key", "database_url", "user_api_url")
 class Settings(BaseSettings):
     """Every setting. Each comes from a flag, else the environment, else the file `.env`, else its default."""
 
-    model_config = SettingsConfigDict(frozen=True, env_file=".env", extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(frozen=True, env_file=".env", extra="ignore")
 
     host: str = Field("127.0.0.1", description="address to listen on; anything but loopback needs API_KEYS")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one and prints it")
@@ -55,6 +55,11 @@ class Settings(BaseSettings):
     boards: Literal["open", "declared"] = Field(
         "open", description="`open`: the first score makes a board; `declared`: only PUT does"
     )
+    rate_limits: str = Field(
+        "login:300/minute/address",
+        description="comma-separated guard:count/period[/subject][/algorithm], e.g. score:600/minute/key, "
+        "login:10/minute/address/sliding; empty is none. See docs/rate-limits.md",
+    )
     tick_ms: int = Field(
         100, ge=20, le=5000, description="how often changed boards are sent to viewers, in milliseconds"
     )
@@ -62,6 +67,12 @@ class Settings(BaseSettings):
         "eventlet", description="how the server runs (not from .env: it is needed before that file is read)"
     )
     log_format: Literal["text", "json"] = Field("text", description="log lines for people or for machines")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, given: Any) -> Any:
+        """An empty value means the default, but for the limits it means none."""
+        return {name: value for name, value in given.items() if value != "" or name == "rate_limits"}
 
     @field_validator("api_keys", "allowed_origins", mode="before")
     @classmethod

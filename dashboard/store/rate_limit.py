@@ -21,8 +21,10 @@ from dashboard.values import RateDecision
 
 Algorithm = Literal["gcra", "sliding", "fixed"]
 US = 1_000_000
-EXACT = 2**52
-"""Lua's numbers are doubles; below this every whole number and every quotient's floor is exact."""
+MOST = 1_000_000_000
+"""The largest count. Lua's numbers are doubles: GCRA is exact to the microsecond while count x window in us is below
+2**52 (52,000 a day, 75 million a minute), beyond that to a millionth of one.
+"""
 MOST_LOGGED = 100_000
 """The largest count of a sliding window: its log may grow to 2 MB per subject."""
 
@@ -37,9 +39,9 @@ class Quota:
     algorithm: Algorithm = "gcra"
 
     def __post_init__(self) -> None:
-        most = MOST_LOGGED if self.algorithm == "sliding" else EXACT // (self.window_s * US)
+        most = MOST_LOGGED if self.algorithm == "sliding" else MOST
         if not 1 <= self.count <= most:
-            raise ValueError(f"a count of 1 to {most} per {self.window_s} s, not {self.count}")
+            raise ValueError(f"{self.count} is not allowed: a count is 1 to {most:,} under {self.algorithm}")
 
 
 @dataclass(frozen=True, slots=True)

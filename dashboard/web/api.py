@@ -18,10 +18,13 @@ from dashboard.values import Board, Page
 from dashboard.web import models
 from dashboard.web.bodies import parse
 from dashboard.web.guards import Guard, key_of
+from dashboard.web.limits import Door
 from dashboard.web.submit import submit
 
 
-def make_api(boards: Boards, scores: Scores, rankings: Rankings, analytics: Analytics, guard: Guard) -> Blueprint:
+def make_api(
+    boards: Boards, scores: Scores, rankings: Rankings, analytics: Analytics, guard: Guard, door: Door
+) -> Blueprint:
     """The blueprint under /api/v1."""
     api = Blueprint("api", __name__, url_prefix="/api/v1")
 
@@ -29,6 +32,8 @@ def make_api(boards: Boards, scores: Scores, rankings: Rankings, analytics: Anal
     def check_key() -> None:
         if request.method not in ("GET", "HEAD", "OPTIONS") and request.endpoint != "api.standings":
             guard.may_write(key_of(request.headers))
+        elif request.method != "OPTIONS":
+            door.take("read")
 
     @api.get("/boards")
     def list_boards() -> ResponseReturnValue:
@@ -51,7 +56,9 @@ def make_api(boards: Boards, scores: Scores, rankings: Rankings, analytics: Anal
 
     @api.post("/boards/<board>/scores")
     def post_scores(board: str) -> ResponseReturnValue:
-        return jsonify(submit(scores, models.clean_name(board), _json()))
+        name, body = models.clean_name(board), _json()
+        door.scores(body)
+        return jsonify(submit(scores, name, body))
 
     @api.get("/boards/<board>/top")
     def top(board: str) -> ResponseReturnValue:

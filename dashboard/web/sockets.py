@@ -10,14 +10,19 @@ from typing import Any, Protocol
 
 from flask_socketio import SocketIO
 
+from dashboard.core.limits import Caller
 from dashboard.core.scores import Scores
 from dashboard.errors import InvalidInput, ScorecastError
 from dashboard.web import models
 from dashboard.web.guards import Guard, key_of
+from dashboard.web.limits import Door
 from dashboard.web.problems import problem
 from dashboard.web.submit import submit
 
 log = logging.getLogger(__name__)
+
+NOBODY = Caller("unknown")
+"""Whose connection ended while its last events were handled."""
 
 Answer = dict[str, Any]
 
@@ -31,10 +36,11 @@ class Feeds(Protocol):
     def gone(self, viewer: str) -> None: ...
 
 
-def bind(socketio: SocketIO, feeds: Feeds, scores: Scores, guard: Guard) -> None:
+def bind(socketio: SocketIO, feeds: Feeds, scores: Scores, guard: Guard, door: Door) -> None:
     """Attach the event handlers to a server."""
     server = socketio.server
     keys: dict[str, str | None] = {}
+    callers: dict[str, Caller] = {}
 
     @server.on("connect")  # type: ignore[untyped-decorator]
     def connect(sid: str, environ: dict[str, Any], auth: object = None) -> None:
@@ -42,14 +48,17 @@ def bind(socketio: SocketIO, feeds: Feeds, scores: Scores, guard: Guard) -> None
         headers = {"X-API-Key": environ.get("HTTP_X_API_KEY", "")}
         headers["Authorization"] = environ.get("HTTP_AUTHORIZATION", "")
         keys[sid] = given if isinstance(given, str) else key_of(headers)
+        callers[sid] = door.caller(environ.get("REMOTE_ADDR"), keys[sid])
 
     @server.on("disconnect")  # type: ignore[untyped-decorator]
     def disconnect(sid: str, reason: str = "") -> None:
         keys.pop(sid, None)
+        callers.pop(sid, None)
         feeds.gone(sid)
 
     def subscribe(sid: str, data: object) -> Answer:
         wanted = models.validate(models.SubscribeIn, data, "payload")
+        door.take_for(callers.get(sid, NOBODY), "read")
         return feeds.subscribe(sid, wanted.topic, wanted.limit, wanted.after)
 
     def unsubscribe(sid: str, data: object) -> Answer:
@@ -62,6 +71,7 @@ def bind(socketio: SocketIO, feeds: Feeds, scores: Scores, guard: Guard) -> None
         board, body = _split_board(data)
         if "scores" in body:
             raise InvalidInput("Send many scores with the event `scores`.", ("/scores", "unknown field"))
+        door.scores(body, callers.get(sid, NOBODY))
         return submit(scores, board, body)
 
     def many(sid: str, data: object) -> Answer:
@@ -69,6 +79,7 @@ def bind(socketio: SocketIO, feeds: Feeds, scores: Scores, guard: Guard) -> None
         board, body = _split_board(data)
         if "scores" not in body:
             raise InvalidInput("The event `scores` has a list `scores`.", ("/scores", "is missing"))
+        door.scores(body, callers.get(sid, NOBODY))
         return submit(scores, board, body)
 
     def sync(sid: str, data: object) -> Answer:
