@@ -179,6 +179,12 @@ class StreamNotFound(ScorecastError):
     code, title = "stream-not-found", "No such stream"
 
 
+class StreamFull(ScorecastError):
+    """The workers of a stream are so far behind that it takes no more."""
+
+    code, title, temporary = "stream-full", "Stream is full", True
+
+
 class EntryNotFound(ScorecastError):
     code, title = "entry-not-found", "No such entry"
 

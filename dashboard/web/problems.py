@@ -32,6 +32,7 @@ STATUS: dict[type[errors.ScorecastError], int] = {
     errors.SourceUnavailable: 503,
     errors.PaymentNotFound: 404,
     errors.StreamNotFound: 404,
+    errors.StreamFull: 503,
     errors.EntryNotFound: 404,
     errors.SignedOut: 401,
     errors.TooLarge: 413,
