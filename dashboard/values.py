@@ -134,3 +134,44 @@ class RateDecision:
     allowed: bool
     subject: str
     at_us: int
+
+
+Status = Literal["hit", "stale", "spare", "miss", "collapsed", "bypass"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a cache answered; `value` is None where the source has nothing.
+
+    `status`: `hit` (cached and fresh), `stale` (cached, somebody refreshes it), `spare` (cached and old, because the
+    source fails), `miss` (loaded), `collapsed` (loaded by somebody for all who waited), `bypass` (loaded, Redis is away).
+    `fresh_s`: for how long it is fresh, below 0 where it is not, None where it is not stored.
+    """
+
+    value: bytes | None
+    status: Status
+    age_s: float = 0.0
+    fresh_s: float | None = None
+
+    @property
+    def from_cache(self) -> bool:
+        return self.status in ("hit", "stale", "spare")
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A payment to settle. `hundredths` is the amount: 9900 for 99.00."""
+
+    user: str
+    hundredths: int
+    currency: str | None = None
+    order: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A payment in the ledger. `fence` is that of the lock under which it was settled."""
+
+    payment: Payment
+    fence: int
+    at_ms: int
