@@ -64,7 +64,7 @@ class Locks:
         try:
             while True:
                 left_ms = max(0, int(1000 * (deadline - time.monotonic())))
-                args = [token, owner, ttl_ms, left_ms, first, RECORD_MS]
+                args: list[str | int] = [token, owner, ttl_ms, left_ms, first, RECORD_MS]
                 asked_s = time.monotonic()
                 taken, number = self._scripts.write(
                     "acquire_lock", [keys.lock(name), keys.lock_record(name), keys.lock_waiters(name)], args

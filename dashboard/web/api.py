@@ -13,10 +13,9 @@ from dashboard.core.analytics import Analytics, as_point
 from dashboard.core.boards import Boards
 from dashboard.core.rankings import Place, Rankings
 from dashboard.core.scores import Scores, clean_player
-from dashboard.errors import UnsupportedMedia
 from dashboard.values import Board, Page
 from dashboard.web import models
-from dashboard.web.bodies import parse
+from dashboard.web.bodies import read_json
 from dashboard.web.guards import Guard, key_of
 from dashboard.web.limits import Door
 from dashboard.web.submit import submit
@@ -45,7 +44,7 @@ def make_api(
 
     @api.put("/boards/<board>")
     def put_board(board: str) -> ResponseReturnValue:
-        settings = models.validate(models.BoardIn, _json()).value()
+        settings = models.validate(models.BoardIn, read_json(request)).value()
         stored, new = boards.put(models.clean_name(board), settings)
         return jsonify(_board(boards.with_players(stored))), 201 if new else 200
 
@@ -56,7 +55,7 @@ def make_api(
 
     @api.post("/boards/<board>/scores")
     def post_scores(board: str) -> ResponseReturnValue:
-        name, body = models.clean_name(board), _json()
+        name, body = models.clean_name(board), read_json(request)
         door.scores(body)
         return jsonify(submit(scores, name, body))
 
@@ -84,14 +83,14 @@ def make_api(
     def remove_player(board: str, player: str) -> ResponseReturnValue:
         guard.may_operate(key_of(request.headers))
         name, who = models.clean_name(board), clean_player(player)
-        reason = models.validate(models.RemovalIn, _json()).reason
+        reason = models.validate(models.RemovalIn, read_json(request)).reason
         position = scores.remove(name, who, reason=reason, by="operator")
         return jsonify({"player": who, "removed": True, "position": position})
 
     @api.post("/boards/<board>/standings")
     def standings(board: str) -> ResponseReturnValue:
         query = models.validate(models.PeriodQuery, request.args.to_dict(), "query")
-        players = models.validate(models.StandingsIn, _json()).players
+        players = models.validate(models.StandingsIn, read_json(request)).players
         page = rankings.standings(models.clean_name(board), players, query.period, at_ms=query.at)
         return jsonify(_page(page) | {"missing": page.missing})
 
@@ -105,12 +104,6 @@ def make_api(
         return jsonify(answer | {"points": [as_point(point) for point in points]})
 
     return api
-
-
-def _json() -> Any:
-    if request.mimetype != "application/json":
-        raise UnsupportedMedia("Send JSON, and say so: -H 'Content-Type: application/json'.")
-    return parse(request.get_data(cache=False))
 
 
 def _board(board: Board) -> dict[str, Any]:

@@ -101,6 +101,22 @@ class RemovalIn(Model):
     reason: str = Field(min_length=1, max_length=500)
 
 
+class LockIn(Model):
+    """For how long a lock is taken, and how long to wait for it."""
+
+    ttl_ms: int = Field(ge=10, le=86_400_000)
+    wait_ms: int = Field(0, ge=0, le=30_000)
+
+
+class RenewIn(Model):
+    token: str = Field(min_length=1, max_length=128)
+    ttl_ms: int | None = Field(None, ge=10, le=86_400_000)
+
+
+class TokenIn(Model):
+    token: str = Field(min_length=1, max_length=128)
+
+
 class SubscribeIn(Model):
     topic: str
     limit: int | None = Field(None, ge=1, le=1000)
