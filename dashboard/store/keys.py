@@ -130,3 +130,13 @@ def lock_wake(name: str) -> str:
 def redlock(name: str) -> str:
     """String on each of several masters: token of the holder."""
     return f"{PREFIX}redlock:{name}"
+
+
+TALLY_MINUTES = 6
+"""How many minutes the ring of a board's tally holds."""
+
+
+def tallied(name: str) -> tuple[str, ...]:
+    """Every key that counting a board's events makes."""
+    ring = (tally_minute(name, slot) for slot in range(TALLY_MINUTES))
+    return (fates(events(name)), tally(name), active(name), *ring, dead(events(name)))

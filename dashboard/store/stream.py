@@ -66,7 +66,9 @@ class Letter:
 class Stream:
     """One stream with its dead letters. `length` entries stay to be read again, `limit` is where it is full."""
 
-    def __init__(self, client: Client, scripts: Scripts, key: str, *, length: int = 10_000, limit: int = 100_000) -> None:
+    def __init__(
+        self, client: Client, scripts: Scripts, key: str, *, length: int = 10_000, limit: int = 100_000
+    ) -> None:
         self._client = client
         self._scripts = scripts
         self.key = key
@@ -123,7 +125,9 @@ class Stream:
         if id is None:
             raise EntryNotFound(f"{self.key} has no dead letter {letter_id}: it was put back before, or never was.")
         if not id:
-            raise InvalidInput(f"The dead letter {letter_id} holds no fields: its entry was trimmed before it was read.")
+            raise InvalidInput(
+                f"The dead letter {letter_id} holds no fields: its entry was trimmed before it was read."
+            )
         return _text(id)
 
 
@@ -170,6 +174,17 @@ class Group:
         found = [(_text(id), _fields(raw)) for id, raw in reply[1] if id is not None]
         return _text(reply[0]), self._counted(consumer, found), len(found) < len(reply[1])
 
+    def is_open(self, id: str) -> bool:
+        """Whether an entry is still to be finished: pending, or not yet read. One round trip."""
+        with answering(), self._client.pipeline(transaction=False) as pipe:
+            pipe.xpending_range(self.stream.key, self.name, id, id, 1)
+            pipe.xinfo_groups(self.stream.key)
+            pending, groups = pipe.execute(raise_on_error=False)
+        if isinstance(pending, redis.ResponseError) or isinstance(groups, redis.ResponseError):
+            return True  # no group or no stream yet
+        last = next(group["last-delivered-id"] for group in groups if group["name"] == self.name.encode())
+        return bool(pending) or _place(id) > _place(_text(last))
+
     def touch(self, consumer: str, ids: Sequence[str]) -> None:
         """Say that this consumer still works on these: they are not taken over, and this counts as no delivery. One
         round trip.
@@ -194,7 +209,7 @@ class Group:
     def bury(self, id: str, error: str) -> bool:
         """Move an entry to the dead letters; false if it was finished before. Raises StoreUnavailable. One round trip."""
         names = [self.stream.key, keys.dead(self.stream.key), keys.fates(self.stream.key)]
-        return self._scripts.write("bury_entry", names, [self.name, id, error[:500], LETTERS]) is not None
+        return self._scripts.write("bury_entry", names, [self.name, id, _shown(error)[:500], LETTERS]) is not None
 
     def tidy(self, *, trim: bool = True) -> None:
         """Trim what every group has finished beyond the stream's length (at most 1,000 entries a call), and forget
@@ -203,7 +218,9 @@ class Group:
         keep = self.stream.length if trim else ""
         self._scripts.read("tidy_stream", [self.stream.key], [self.name, keep, GONE_MS])
 
-    def _read(self, consumer: str, id: str, count: int, block_ms: int | None) -> Sequence[tuple[bytes, dict[bytes, bytes]]]:
+    def _read(
+        self, consumer: str, id: str, count: int, block_ms: int | None
+    ) -> Sequence[tuple[bytes, dict[bytes, bytes]]]:
         options: dict[str, Any] = {"count": count, "block": block_ms}
         try:
             with answering():
@@ -226,15 +243,29 @@ class Group:
         return [Entry(id, fields, times[id]) for id, fields in found if id in times]
 
 
+def shown(fields: Fields) -> Fields:
+    """The fields as text that every reader takes: what is not UTF-8 is marked as such."""
+    return {_shown(name): _shown(value) for name, value in fields.items()}
+
+
+def _shown(text: str) -> str:
+    return text.encode(errors="surrogateescape").decode(errors="replace")
+
+
 def _figures(raw: dict[str, Any]) -> dict[str, Any]:
     groups = [dict(group, consumers=list(group["consumers"])) for group in raw["groups"]]  # Lua's empty list is {}
     return raw | {"groups": groups}
 
 
 def _letter(id: bytes, raw: Mapping[bytes, bytes]) -> Letter:
-    fields = _fields(raw)
+    fields = shown(_fields(raw))
     own = {name: fields.pop(f"dead:{name}", "") for name in ("entry", "origin", "group", "deliveries", "error")}
     return Letter(_text(id), own["entry"], own["origin"], own["group"], int(own["deliveries"]), own["error"], fields)
+
+
+def _place(id: str) -> tuple[int, int]:
+    milliseconds, _, number = id.partition("-")
+    return int(milliseconds), int(number)
 
 
 def _fields(raw: Mapping[bytes, bytes] | None) -> Fields:
