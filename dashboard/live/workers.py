@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 4.0)
 BATCH = 16
+ONE = 1
+"""What was delivered before may kill its worker: taken one by one, so that what only shared a batch with it is spared."""
 DELIVERIES = 5
 """An entry that was delivered so often and never finished is poison."""
 
@@ -86,13 +88,13 @@ class Consumer:
     def _read(self) -> Sequence[Entry]:
         group = self._group
         if self._own is not None:
-            entries = group.own(self._name, self._own, BATCH)
+            entries = group.own(self._name, self._own, ONE)
             self._own = entries[-1].id if entries else None
             return entries
         wait_s = self._adopt_at - time.monotonic()
         if wait_s > 0:
             return group.new(self._name, BATCH, block_ms=max(1, min(BLOCK_MS, int(wait_s * 1000))))
-        self._start, entries, unnamed = group.adopt(self._name, self._start, BATCH)
+        self._start, entries, unnamed = group.adopt(self._name, self._start, ONE)
         if unnamed:
             self._own = "0"
         if self._start == "0-0":

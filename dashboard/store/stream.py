@@ -209,7 +209,12 @@ class Group:
     def bury(self, id: str, error: str) -> bool:
         """Move an entry to the dead letters; false if it was finished before. Raises StoreUnavailable. One round trip."""
         names = [self.stream.key, keys.dead(self.stream.key), keys.fates(self.stream.key)]
-        return self._scripts.write("bury_entry", names, [self.name, id, _shown(error)[:500], LETTERS]) is not None
+        return (
+            self._scripts.write(
+                "bury_entry", names, [self.name, id, error[:500].encode(errors="replace").decode(), LETTERS]
+            )
+            is not None
+        )
 
     def tidy(self, *, trim: bool = True) -> None:
         """Trim what every group has finished beyond the stream's length (at most 1,000 entries a call), and forget
