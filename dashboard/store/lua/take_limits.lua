@@ -74,6 +74,7 @@ end
 function fixed.read(q)
   local used = redis.call('GET', q.key)
   local left = redis.call('PTTL', q.key) * 1000
+  if left == 0 then left = 1000 end -- a key lives until its last ms is over
   if used and (left < 0 or left > q.window) then -- another writer forgot its end, or the clock was set back
     redis.call('PEXPIRE', q.key, q.window / 1000)
     left = q.window
