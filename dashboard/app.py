@@ -20,10 +20,13 @@ from dashboard.config import Settings
 from dashboard.core.analytics import Analytics
 from dashboard.core.boards import Boards
 from dashboard.core.clock import Clock
+from dashboard.core.http_users import HttpUsers
 from dashboard.core.limits import Limits
 from dashboard.core.policies import parse_policies
 from dashboard.core.rankings import Rankings
 from dashboard.core.scores import Scores
+from dashboard.core.sql_users import SqlUsers
+from dashboard.core.users import Users
 from dashboard.errors import StartFailed, StoreStartFailed
 from dashboard.live.broadcaster import Broadcaster
 from dashboard.live.doorbell import Doorbell
@@ -32,8 +35,11 @@ from dashboard.live.panels import Panels
 from dashboard.live.pulse import PulseFeed
 from dashboard.live.reporter import Reporter
 from dashboard.store import keys
+from dashboard.store.cache import Cache, CachePolicy
 from dashboard.store.client import Client, connect
+from dashboard.store.counts import Counts
 from dashboard.store.embedded import EmbeddedStore
+from dashboard.store.holds import Holds
 from dashboard.store.rate_limit import RateLimiter
 from dashboard.store.scripts import Scripts, answering
 from dashboard.store.sql import open_engine, sqlite_url
@@ -45,11 +51,13 @@ from dashboard.web.health import make_health
 from dashboard.web.limits import Door, make_limits
 from dashboard.web.pages import check_vendor, make_pages
 from dashboard.web.sockets import bind
+from dashboard.web.users import make_users
 
 log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parent.parent
 KEEP_S = 0.5
+CACHE_PATIENCE_S = 2.0
 OLDEST = (6, 2)
 
 
@@ -67,6 +75,7 @@ class Parts:
     rankings: Rankings
     analytics: Analytics
     limits: Limits
+    users: Users
 
 
 @contextmanager
@@ -82,6 +91,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
     try:
         client = connect(url)
         _check_store(client, url)
+        cache_client = connect(url, timeout_s=CACHE_PATIENCE_S)  # rather ask the source than wait for long
         sql = open_engine(settings.database_url or sqlite_url(settings.data_dir))
         scripts = Scripts(client, replicated=settings.durability == "replicated")
         clock = Clock(lambda: time.time_ns() // 1_000_000)
@@ -97,12 +107,25 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
             rankings=Rankings(client, scripts, boards, clock),
             analytics=Analytics(client, boards, clock),
             limits=Limits(RateLimiter(scripts), TopList(client, keys.limits_busy), policies, clock),
+            users=_users(settings, cache_client, sql),
         )
         sql.dispose()
+        cache_client.close()
         client.close()
     finally:
         if embedded is not None:
             embedded.stop()
+
+
+def _users(settings: Settings, client: Client, sql: sqlalchemy.Engine) -> Users:
+    scripts = Scripts(client, replicated=settings.durability == "replicated")
+    counts = Counts(client, scripts, keys.cache_counts("users"))
+    holds = Holds("users", scripts)
+    fresh_s = settings.cache_ttl_s
+    policy = CachePolicy(fresh_s=fresh_s, stale_s=min(15, fresh_s / 4), absent_s=min(10, fresh_s))
+    table = None if settings.user_api_url else SqlUsers(sql)
+    source = table or HttpUsers(settings.user_api_url or "")
+    return Users(source, table, Cache("users", source.load, client, scripts, counts, policy), holds, counts)
 
 
 def _check_store(client: Client, url: str) -> None:
@@ -127,7 +150,9 @@ class Server:
         guard = Guard(settings.api_keys, settings.operator_key)
         door = Door(parts.limits, guard)
         api = make_api(parts.boards, parts.scores, parts.rankings, parts.analytics, guard, door)
-        self._flask = web.make_flask([api, make_limits(parts.limits), make_pages(ROOT), self._health()])
+        self._flask = web.make_flask(
+            [api, make_limits(parts.limits), make_users(parts.users, guard, door), make_pages(ROOT), self._health()]
+        )
         self._socketio = web.make_socketio(self._flask, settings.async_mode, settings.allowed_origins)
         room = self._socketio.server.enter_room, self._socketio.server.leave_room
         emit = self._emit
@@ -137,8 +162,11 @@ class Server:
         self._pulse = PulseFeed(parts.boards, parts.rankings, parts.analytics, parts.clock, emit, *room)
         ears = connect(parts.url, timeout_s=10.0, connections=2)
         self._doorbell = Doorbell(ears, self._broadcaster.ring, self._broadcaster.ring_all)
-        self._panels = Panels({"limits": parts.limits.state}, emit, *room)  # topic -> reader
+        self._panels = Panels(
+            {"limits": parts.limits.state, "cache": parts.users.panel}, emit, *room
+        )  # topic -> reader
         self._reporter = Reporter(parts.limits.report)
+        self._counter = Reporter(parts.users.report)
         self._feeds = Feeds(self._broadcaster, {"pulse": self._pulse, "panel": self._panels})
         bind(self._socketio, self._feeds, parts.scores, guard, door)
 
@@ -150,7 +178,14 @@ class Server:
 
     def run(self, on_ready: Callable[[str], None]) -> None:
         """Serve until `stop` is called (from a signal handler, say). Keeps the embedded store alive meanwhile."""
-        loops = (self._broadcaster.run, self._pulse.run, self._panels.run, self._doorbell.run, self._reporter.run)
+        loops = (
+            self._broadcaster.run,
+            self._pulse.run,
+            self._panels.run,
+            self._doorbell.run,
+            self._reporter.run,
+            self._counter.run,
+        )
         for loop in loops:
             threading.Thread(target=loop, daemon=True).start()
         end = web.serve(self._flask, self._socketio, self.listener)
@@ -161,7 +196,7 @@ class Server:
             if self._parts.embedded is not None and time.monotonic() >= next_look:
                 next_look = time.monotonic() + KEEP_S
                 self._keep(self._parts.embedded)
-        for part in (self._broadcaster, self._pulse, self._panels, self._doorbell, self._reporter):
+        for part in (self._broadcaster, self._pulse, self._panels, self._doorbell, self._reporter, self._counter):
             part.stop()
         self._socketio.emit("notice", {"code": "going-away", "detail": "Server restarts; back in a moment"})
         end()

@@ -175,3 +175,15 @@ class Settled:
     payment: Payment
     fence: int
     at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is known of a user besides the id. `joined` is a date, YYYY-MM-DD."""
+
+    name: str
+    username: str
+    email: str | None = None
+    city: str | None = None
+    country: str | None = None
+    joined: str | None = None

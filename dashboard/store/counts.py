@@ -19,7 +19,6 @@ from dashboard.store.scripts import Scripts, answering
 log = logging.getLogger(__name__)
 
 STEP_S, WINDOW_S = 5, 300
-FLUSH_S = 1.0
 STEPS_PER_DOUBLING = 4  # of the latency histogram: 2 ** (1 / 4), so a percentile is right within 9 %
 
 
@@ -40,7 +39,6 @@ class Counts:
         self._key = key
         self._lock = threading.Lock()
         self._buffer: Counter[str] = Counter()
-        self._stop = threading.Event()
 
     def add(self, name: str, by: int = 1) -> None:
         """Count something. No round trip."""
@@ -51,17 +49,8 @@ class Counts:
         """Count a latency, for `percentile_ms`. No round trip."""
         self.add(f"{name}~{round(STEPS_PER_DOUBLING * math.log2(max(seconds * 1e6, 1)))}")
 
-    def run(self) -> None:
-        """Write the buffer once a second until `stop`, and once more at the end."""
-        while not self._stop.wait(FLUSH_S):
-            self.flush()
-        self.flush()
-
-    def stop(self) -> None:
-        self._stop.set()
-
     def flush(self) -> None:
-        """Write the buffer. Redis away: it is kept. At most one round trip."""
+        """Write the buffer; to be called once a second. Redis away: it is kept. At most one round trip."""
         with self._lock:
             taken, self._buffer = self._buffer, Counter()
         if not taken:
@@ -75,15 +64,15 @@ class Counts:
         except Exception:
             log.exception("counts %s were lost", self._key)
 
-    def read(self) -> list[Bucket]:
-        """The buckets of the last WINDOW_S seconds in which something was counted, oldest first.
+    def read(self) -> tuple[int, list[Bucket]]:
+        """The store's time in ms, and the buckets of the last WINDOW_S seconds in which something was counted.
 
-        The last one is still open. Raises StoreUnavailable. One round trip.
+        Oldest first; the last one may still be open. Raises StoreUnavailable. One round trip.
         """
         with answering(), self._client.pipeline(transaction=False) as pipe:
             pipe.time()
             pipe.hgetall(self._key)
-            (now_s, _), stored = pipe.execute()
+            (now_s, micros), stored = pipe.execute()
         buckets: dict[int, dict[str, int]] = {}
         for field, count in stored.items():
             number, _, name = field.decode().partition(":")
@@ -91,7 +80,8 @@ class Counts:
                 of_bucket = buckets.setdefault(int(number), {})
                 if name:
                     of_bucket[name] = int(count)
-        return [Bucket(number * STEP_S * 1000, buckets[number]) for number in sorted(buckets)]
+        found = [Bucket(number * STEP_S * 1000, buckets[number]) for number in sorted(buckets)]
+        return now_s * 1000 + micros // 1000, found
 
 
 def total(buckets: list[Bucket]) -> Counter[str]:
