@@ -15,7 +15,8 @@ from dashboard.core.periods import rfc3339
 from dashboard.core.scores import clean_player
 from dashboard.errors import InvalidInput, PaymentNotFound
 from dashboard.store import keys
-from dashboard.store.stream import ID, RETRY_OF, Effect, Entry, Group, Letter
+from dashboard.store.group import Effect, Group
+from dashboard.store.stream import ID, RETRY_OF, Entry, Letter
 from dashboard.values import Payment, Settled
 
 GROUP = "payments"

@@ -18,8 +18,9 @@ from dashboard.core.clock import Clock
 from dashboard.core.periods import rfc3339
 from dashboard.store import keys
 from dashboard.store.client import Client
+from dashboard.store.group import Group
 from dashboard.store.scripts import Scripts
-from dashboard.store.stream import Group, Stream
+from dashboard.store.stream import Stream
 
 GROUP = "analytics"
 BATCH = 500

@@ -12,7 +12,7 @@ PANELS = ("limits", "analytics", "streams", "cache", "locks", "sessions")
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9:_.-]{0,63}"
 _BOARD = re.compile(rf"(board|analytics):({_NAME}):({'|'.join(get_args(PeriodKind))})")
-_NAMED = re.compile(rf"(channel|stream):({_NAME})")
+_NAMED = re.compile(rf"(channel|stream):({_NAME}|events:{_NAME})")
 
 
 @dataclass(frozen=True, slots=True)

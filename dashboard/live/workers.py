@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from threading import Event
 
 from dashboard.errors import InvalidInput, ScorecastError, StoreUnavailable
-from dashboard.store.stream import BLOCK_MS, Effect, Entry, Group
+from dashboard.store.group import BLOCK_MS, Effect, Group
+from dashboard.store.stream import Entry
 
 log = logging.getLogger(__name__)
 

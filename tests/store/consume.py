@@ -17,8 +17,9 @@ from pathlib import Path
 from dashboard.errors import InvalidInput
 from dashboard.live.workers import Consumer, Worker
 from dashboard.store.client import connect
+from dashboard.store.group import Effect, Group
 from dashboard.store.scripts import Scripts
-from dashboard.store.stream import Effect, Entry, Group, Stream
+from dashboard.store.stream import Entry, Stream
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -9,8 +9,9 @@ import redis
 from dashboard.app import Parts
 from dashboard.errors import EntryNotFound, InvalidInput, StreamFull
 from dashboard.store import keys
+from dashboard.store.group import Group
 from dashboard.store.scripts import Scripts
-from dashboard.store.stream import RETRY_OF, Group, Stream
+from dashboard.store.stream import RETRY_OF, Stream
 
 SOON_MS = 20
 
@@ -118,7 +119,7 @@ def test_a_buried_entry_is_a_dead_letter_until_it_is_put_back(stream: Stream, gr
 def test_dead_letters_are_bounded_and_keep_bytes_as_they_are(
     parts: Parts, stream: Stream, group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dashboard.store.stream.LETTERS", 3)
+    monkeypatch.setattr("dashboard.store.group.LETTERS", 3)
     ids = [parts.client.xadd(stream.key, {b"\xff": b"\x00\xfe"}).decode() for _ in range(5)]
     group.new("a", 10)
     assert all(group.bury(id, "no text") for id in ids)
@@ -196,7 +197,7 @@ def test_a_full_stream_refuses_and_loses_nothing(stream: Stream, group: Group) -
 def test_consumers_that_are_gone_are_forgotten_unless_they_left_something(
     stream: Stream, group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dashboard.store.stream.GONE_MS", -1)
+    monkeypatch.setattr("dashboard.store.group.GONE_MS", -1)
     stream.add({"n": "1"})
     group.new("keeper", 10)
     stream.add({"n": "2"})
