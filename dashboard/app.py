@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import redis
@@ -29,6 +30,7 @@ from dashboard.core.sql_users import SqlUsers
 from dashboard.core.users import Users
 from dashboard.errors import StartFailed, StoreStartFailed
 from dashboard.live.broadcaster import Broadcaster
+from dashboard.live.channels import ChannelFeed
 from dashboard.live.doorbell import Doorbell
 from dashboard.live.feeds import Feeds
 from dashboard.live.panels import Panels
@@ -40,15 +42,18 @@ from dashboard.store.client import Client, connect
 from dashboard.store.counts import Counts
 from dashboard.store.embedded import EmbeddedStore
 from dashboard.store.holds import Holds
+from dashboard.store.lock import Locks
 from dashboard.store.rate_limit import RateLimiter
 from dashboard.store.scripts import Scripts, answering
 from dashboard.store.sql import open_engine, sqlite_url
 from dashboard.store.top_list import TopList
 from dashboard.web import server as web
 from dashboard.web.api import make_api
+from dashboard.web.channels import make_channels, publish_message
 from dashboard.web.guards import Guard
 from dashboard.web.health import make_health
 from dashboard.web.limits import Door, make_limits
+from dashboard.web.locks import make_locks
 from dashboard.web.pages import check_vendor, make_pages
 from dashboard.web.sockets import bind
 from dashboard.web.users import make_users
@@ -76,6 +81,7 @@ class Parts:
     analytics: Analytics
     limits: Limits
     users: Users
+    locks: Locks
 
 
 @contextmanager
@@ -108,6 +114,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
             analytics=Analytics(client, boards, clock),
             limits=Limits(RateLimiter(scripts), TopList(client, keys.limits_busy), policies, clock),
             users=_users(settings, cache_client, sql),
+            locks=Locks(client, scripts, connect(url, connections=64)),
         )
         sql.dispose()
         cache_client.close()
@@ -151,7 +158,15 @@ class Server:
         door = Door(parts.limits, guard)
         api = make_api(parts.boards, parts.scores, parts.rankings, parts.analytics, guard, door)
         self._flask = web.make_flask(
-            [api, make_limits(parts.limits), make_users(parts.users, guard, door), make_pages(ROOT), self._health()]
+            [
+                api,
+                make_limits(parts.limits),
+                make_users(parts.users, guard, door),
+                make_channels(parts.client, guard, door),
+                make_locks(parts.locks, guard, door),
+                make_pages(ROOT),
+                self._health(),
+            ]
         )
         self._socketio = web.make_socketio(self._flask, settings.async_mode, settings.allowed_origins)
         room = self._socketio.server.enter_room, self._socketio.server.leave_room
@@ -162,13 +177,26 @@ class Server:
         self._pulse = PulseFeed(parts.boards, parts.rankings, parts.analytics, parts.clock, emit, *room)
         ears = connect(parts.url, timeout_s=10.0, connections=2)
         self._doorbell = Doorbell(ears, self._broadcaster.ring, self._broadcaster.ring_all)
-        self._panels = Panels(
-            {"limits": parts.limits.state, "cache": parts.users.panel}, emit, *room
-        )  # topic -> reader
+        self._channels = ChannelFeed(ears, parts.clock, emit, *room)
+        readers = {
+            "limits": parts.limits.state,
+            "cache": parts.users.panel,
+            "locks": lambda: {"locks": parts.locks.held()},
+        }
+        self._panels = Panels(readers, emit, *room)
         self._reporter = Reporter(parts.limits.report)
         self._counter = Reporter(parts.users.report)
-        self._feeds = Feeds(self._broadcaster, {"pulse": self._pulse, "panel": self._panels})
-        bind(self._socketio, self._feeds, parts.scores, guard, door)
+        self._feeds = Feeds(self._broadcaster, {"pulse": self._pulse, "panel": self._panels, "channel": self._channels})
+        bind(self._socketio, self._feeds, parts.scores, guard, door, partial(publish_message, parts.client))
+        self._loops = (
+            self._broadcaster,
+            self._pulse,
+            self._panels,
+            self._doorbell,
+            self._channels,
+            self._reporter,
+            self._counter,
+        )
 
     @property
     def address(self) -> str:
@@ -178,16 +206,8 @@ class Server:
 
     def run(self, on_ready: Callable[[str], None]) -> None:
         """Serve until `stop` is called (from a signal handler, say). Keeps the embedded store alive meanwhile."""
-        loops = (
-            self._broadcaster.run,
-            self._pulse.run,
-            self._panels.run,
-            self._doorbell.run,
-            self._reporter.run,
-            self._counter.run,
-        )
-        for loop in loops:
-            threading.Thread(target=loop, daemon=True).start()
+        for loop in self._loops:
+            threading.Thread(target=loop.run, daemon=True).start()
         end = web.serve(self._flask, self._socketio, self.listener)
         on_ready(self.address)
         next_look = 0.0
@@ -196,8 +216,8 @@ class Server:
             if self._parts.embedded is not None and time.monotonic() >= next_look:
                 next_look = time.monotonic() + KEEP_S
                 self._keep(self._parts.embedded)
-        for part in (self._broadcaster, self._pulse, self._panels, self._doorbell, self._reporter, self._counter):
-            part.stop()
+        for loop in self._loops:
+            loop.stop()
         self._socketio.emit("notice", {"code": "going-away", "detail": "Server restarts; back in a moment"})
         end()
         time.sleep(0.1)  # what was taken on is answered, and the notice leaves

@@ -139,6 +139,16 @@ class RemovalIn(Model):
     reason: str = Field(min_length=1, max_length=500)
 
 
+class MessageIn(Model):
+    """What is published: a text, or any JSON."""
+
+    message: Any
+
+
+class PublishIn(MessageIn):
+    channel: Any
+
+
 class LockIn(Model):
     """For how long a lock is taken, and how long to wait for it."""
 

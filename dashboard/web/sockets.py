@@ -36,7 +36,10 @@ class Feeds(Protocol):
     def gone(self, viewer: str) -> None: ...
 
 
-def bind(socketio: SocketIO, feeds: Feeds, scores: Scores, guard: Guard, door: Door) -> None:
+Publish = Callable[[object, object], Answer]
+
+
+def bind(socketio: SocketIO, feeds: Feeds, scores: Scores, guard: Guard, door: Door, send: Publish) -> None:
     """Attach the event handlers to a server."""
     server = socketio.server
     keys: dict[str, str | None] = {}
@@ -82,6 +85,12 @@ def bind(socketio: SocketIO, feeds: Feeds, scores: Scores, guard: Guard, door: D
         door.scores(body, callers.get(sid, NOBODY))
         return submit(scores, board, body)
 
+    def publish(sid: str, data: object) -> Answer:
+        guard.may_write(keys.get(sid))
+        door.take_for(callers.get(sid, NOBODY), "publish")
+        given = models.validate(models.PublishIn, data, "payload")
+        return send(given.channel, given.message)
+
     def sync(sid: str, data: object) -> Answer:
         wanted = models.validate(models.SyncIn, data, "payload")
         return {"topic": wanted.topic, "seq": feeds.sync(sid, wanted.topic, wanted.position)}
@@ -91,6 +100,7 @@ def bind(socketio: SocketIO, feeds: Feeds, scores: Scores, guard: Guard, door: D
         "unsubscribe": unsubscribe,
         "score": score,
         "scores": many,
+        "publish": publish,
         "sync": sync,
     }
     for event, handler in handlers.items():
