@@ -63,9 +63,19 @@ class VersionedSource:
         with reading(self.engine) as sql:
             return int(sql.scalar(sa.text("SELECT count(*) FROM loads WHERE id = :i"), {"i": id}) or 0)
 
-    def load_times(self) -> list[float]:
+    def all_loads(self) -> list[tuple[str, float]]:
+        """Id and time of each load, in order."""
         with reading(self.engine) as sql:
-            return list(sql.scalars(sa.text("SELECT at FROM loads ORDER BY at")))
+            return [(id, at) for id, at in sql.execute(sa.text("SELECT id, at FROM loads ORDER BY at"))]
+
+    def break_down(self) -> None:
+        """From now on every load is logged and fails; writes fail too."""
+        with writing(self.engine) as sql:
+            sql.execute(sa.text("ALTER TABLE source RENAME TO gone"))
+
+    def repair(self) -> None:
+        with writing(self.engine) as sql:
+            sql.execute(sa.text("ALTER TABLE gone RENAME TO source"))
 
 
 class Reads(Protocol):
