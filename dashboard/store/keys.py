@@ -47,11 +47,11 @@ def audit(name: str) -> str:
     return f"{PREFIX}board:{{{name}}}:audit"
 
 
-def limit(subject: str, policy: str) -> str:
-    """What a subject has used of a rate limit: a text or a list, by the policy's algorithm; ends by itself. The subject
-    is in braces: a cluster keeps all limits of one subject together.
+def limit(subject: str, policy: str, algorithm: str) -> str:
+    """What a subject has used of a rate limit: a text or, of `sliding`, a list; ends by itself. The subject is in braces:
+    a cluster keeps all limits of one subject together. A policy that changes its algorithm starts anew.
     """
-    return f"{PREFIX}limit:{{{subject}}}:{policy}"
+    return f"{PREFIX}limit:{{{subject}}}:{policy}:{algorithm}"
 
 
 def limits_busy(second: int, kind: str) -> str:

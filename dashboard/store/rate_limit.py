@@ -84,7 +84,7 @@ class RateLimiter:
         names, args = [], []
         for claim in claims:
             quota = claim.quota
-            names.append(keys.limit(claim.subject, quota.name))
+            names.append(keys.limit(claim.subject, quota.name, quota.algorithm))
             args += [quota.algorithm, quota.count, quota.window_s * US, claim.n]
         at_us, *replies = self._scripts.read("take_limits", names, args)  # not `write`: no replica has to confirm it
         return [_decision(claim, int(at_us), reply) for claim, reply in zip(claims, replies, strict=True)]

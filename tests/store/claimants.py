@@ -32,7 +32,7 @@ def ours(client: Client, quota: Quota, subject: str) -> Ask:
 
 def naive(client: Client, quota: Quota, subject: str) -> Ask:
     """The well-known sliding window in separate calls: clear, count, and add if there is room."""
-    key = keys.limit(subject, quota.name)
+    key = keys.limit(subject, quota.name, "naive")
 
     def ask() -> tuple[int, bool]:
         seconds, rest = client.time()

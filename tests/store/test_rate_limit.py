@@ -148,7 +148,7 @@ def test_control_a_fixed_window_lets_almost_twice_its_count_through(
 ) -> None:
     quota = Quota("seam", 20, 1, "fixed")
     decisions = limiter.take([Claim(quota, subject)])
-    key = keys.limit(subject, quota.name)
+    key = keys.limit(subject, quota.name, quota.algorithm)
     wait_until(lambda: 0 < parts.client.pttl(key) < 150)
     decisions += [limiter.take([Claim(quota, subject)])[0] for _ in range(19)]
     wait_until(lambda: not parts.client.exists(key))
@@ -171,7 +171,7 @@ def test_control_incr_then_expire_leaves_an_immortal_key_which_our_fixed_window_
     parts: Parts, limiter: RateLimiter, subject: str
 ) -> None:
     quota = Quota("recipe", 5, 1, "fixed")
-    key = keys.limit(subject, quota.name)
+    key = keys.limit(subject, quota.name, quota.algorithm)
     command = [sys.executable, "-c", INCR_THEN_EXPIRE, parts.url, key]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -273,7 +273,7 @@ def test_a_clock_that_was_set_back_costs_one_window_at_most(
     parts: Parts, limiter: RateLimiter, subject: str, algorithm: str
 ) -> None:
     quota = Quota("back", 3, 60, cast(Algorithm, algorithm))
-    key, client = keys.limit(subject, quota.name), parts.client
+    key, client = keys.limit(subject, quota.name, quota.algorithm), parts.client
     far = (client.time()[0] + 86_400) * US
     if algorithm == "gcra":
         client.set(key, f"{far} 0", ex=86_400)
@@ -289,15 +289,29 @@ def test_a_clock_that_was_set_back_costs_one_window_at_most(
         assert client.pttl(key) <= 60_000
 
 
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_policy_may_change_while_it_is_used(limiter: RateLimiter, subject: str, algorithm: Algorithm) -> None:
+    """An operator starts the server again with another RATE_LIMITS."""
+    limiter.take([Claim(Quota("change", 10, 60, algorithm), subject, 9)])
+    [lowered] = limiter.take([Claim(Quota("change", 5, 60, algorithm), subject)])
+    assert (lowered.allowed, lowered.remaining) == (False, 0)
+    assert 0 < (lowered.retry_after_s or 0) <= 60
+    [raised] = limiter.take([Claim(Quota("change", 1000, 60, algorithm), subject)])
+    assert raised.allowed
+    for other in ALGORITHMS:
+        [decision] = limiter.look([Claim(Quota("change", 10, 60, other), subject)])
+        assert 0 <= decision.remaining <= 10
+
+
 def test_a_sliding_log_holds_no_more_than_its_count(parts: Parts, limiter: RateLimiter, subject: str) -> None:
     quota = Quota("log", 500, 1, "sliding")
     end = time.monotonic() + 1.3
     longest = 0
     while time.monotonic() < end:
         limiter.take([Claim(quota, subject)])
-        longest = max(longest, parts.client.llen(keys.limit(subject, quota.name)))
+        longest = max(longest, parts.client.llen(keys.limit(subject, quota.name, quota.algorithm)))
     assert longest <= 2 * quota.count + 1
-    assert parts.client.memory_usage(keys.limit(subject, quota.name)) < 500 * 25
+    assert parts.client.memory_usage(keys.limit(subject, quota.name, quota.algorithm)) < 500 * 25
 
 
 def test_counts_that_cannot_be_kept_are_refused() -> None:

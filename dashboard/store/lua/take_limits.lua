@@ -56,7 +56,7 @@ function sliding.read(q)
   local oldest = first(1, last + 1, function(i) return at(i) > now - q.window end)
   local before = total(oldest - 1)
   q.gone, q.sum = oldest - 1, total(last)
-  q.free = q.count - (q.sum - before)
+  q.free = q.count - (q.sum - before) -- below 0 where the count was lowered
   q.more = oldest <= last and at(oldest) + q.window - now or 0
   q.whole = oldest <= last and at(last) + q.window - now or 0
   q.wait = function(n)
@@ -93,7 +93,7 @@ for i, key in ipairs(KEYS) do
   local q = {key = key, kind = algorithms[ARGV[a]], count = tonumber(ARGV[a + 1])}
   q.window, q.n = tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3])
   q.kind.read(q)
-  q.allowed, quotas[i] = q.n <= q.free, q
+  q.allowed, quotas[i] = q.n <= math.max(0, q.free), q
   q.asked = q.allowed and 0 or q.n > q.count and -1 or q.wait(q.n)
   taken = taken and q.allowed
 end
@@ -103,6 +103,6 @@ for i, q in ipairs(quotas) do
     q.kind.take(q)
     q.kind.read(q)
   end
-  reply[i + 1] = {q.allowed and 1 or 0, text(q.free), text(q.more), text(q.whole), text(q.asked)}
+  reply[i + 1] = {q.allowed and 1 or 0, text(math.max(0, q.free)), text(q.more), text(q.whole), text(q.asked)}
 end
 return reply
