@@ -17,7 +17,7 @@ def _wants_eventlet(arguments: list[str]) -> bool:
     return mode != ["threading"] and not COMMANDS & {*arguments}
 
 
-COMMANDS = {"import", "demo"}
+COMMANDS = {"import", "demo", "worker"}
 EVENTLET = _wants_eventlet(sys.argv[1:])
 if EVENTLET:
     with warnings.catch_warnings():
@@ -28,7 +28,9 @@ if EVENTLET:
 import json  # noqa: E402
 import logging  # noqa: E402
 import signal  # noqa: E402
+import socket  # noqa: E402
 import subprocess  # noqa: E402
+import threading  # noqa: E402
 import time  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -41,6 +43,7 @@ from dashboard.core.imports import Importer, Job  # noqa: E402
 from dashboard.core.mappings import Condition, Mapping  # noqa: E402
 from dashboard.core.rows import Format  # noqa: E402
 from dashboard.errors import BadSetting, ScorecastError, StartFailed, StoreStartFailed, StoreUnavailable  # noqa: E402
+from dashboard.live.crew import Kind  # noqa: E402
 from dashboard.progress import Progress  # noqa: E402
 from dashboard.values import Order, Rule  # noqa: E402
 from dashboard.web.models import clean_name  # noqa: E402
@@ -116,8 +119,12 @@ def serve(settings: Settings, *, demo: bool) -> None:
 )
 @click.option("--at", metavar="COL", help="column of when it was played: date, RFC 3339, epoch ms [default: now]")
 @click.option("--rule", type=click.Choice(get_args(Rule)), help="how scores of a player combine [default: the board's]")
-@click.option("--order", type=click.Choice(get_args(Order)), help="whether more or less is better [default: the board's]")
-@click.option("--where", multiple=True, metavar="COL=VALUE", help="only such rows, or with != all others; may be repeated")
+@click.option(
+    "--order", type=click.Choice(get_args(Order)), help="whether more or less is better [default: the board's]"
+)
+@click.option(
+    "--where", multiple=True, metavar="COL=VALUE", help="only such rows, or with != all others; may be repeated"
+)
 @click.option("--format", "form", type=click.Choice(get_args(Format)), help="[default: by the file's name]")
 @click.option("--report", type=click.Path(path_type=Path), help="where refused rows go [default: FILE.refused.csv]")
 @settings_options(*STORE)
@@ -166,6 +173,26 @@ def import_file(
         leave(2, str(error))
     except KeyboardInterrupt:
         leave(130, "interrupted; the same command goes on where this one stopped.")
+
+
+@main.command(short_help="Work on payments and analytics in a process of its own.")
+@click.option("--kind", type=click.Choice(get_args(Kind)), default="all", show_default=True)
+@click.option(
+    "--name", metavar="NAME", help="under which it is known; finds again what it left [default: host-process]"
+)
+@settings_options(*STORE, "database_url", "log_format")
+@click.pass_obj
+def worker(outer: dict[str, str | None], /, kind: Kind, name: str | None, **flags: str | None) -> None:
+    """Work on streams until SIGINT or SIGTERM, beside any number of servers and other workers on the same store."""
+    from dashboard.app import open_parts, work
+
+    settings = load(**outer | {name: value for name, value in flags.items() if value is not None})
+    log_lines(settings.log_format)
+    name, stop = clean_name(name or f"{socket.gethostname()}-{os.getpid()}"), threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with open_parts(settings) as parts:
+        work(parts, kind, name, stop.is_set, lambda: click.echo(f"Worker {name} works on {kind}"))
 
 
 def leave(code: int, words: str) -> NoReturn:

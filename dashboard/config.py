@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     tick_ms: int = Field(
         100, ge=20, le=5000, description="how often changed boards are sent to viewers, in milliseconds"
     )
+    workers: int = Field(
+        1, ge=0, le=16, description="how many workers of each kind the server carries; 0: run them apart (`worker`)"
+    )
     async_mode: Literal["eventlet", "threading"] = Field(
         "eventlet", description="how the server runs (not from .env: it is needed before that file is read)"
     )

@@ -42,7 +42,7 @@ def clean_amount(value: object) -> int:
     if match is None:
         raise InvalidInput(
             "an amount is a decimal text such as '99.00', at most 999999999.99, with at most 2 decimals",
-            ("/amount", "must be a decimal text such as '99.00'"),
+            ("/amount", "must be a decimal text such as '99.00', with at most 2 decimals, up to 999999999.99"),
         )
     hundredths = int(match[1]) * 100 + int((match[2] or "").ljust(2, "0"))
     if hundredths == 0:
@@ -110,7 +110,7 @@ class Payments:
     """
 
     def __init__(self, group: Group, ledger: Ledger, locked: Locked, clock: Clock) -> None:
-        self._group = group
+        self.group = group
         self._stream = group.stream
         self._ledger = ledger
         self._locked = locked
@@ -150,7 +150,7 @@ class Payments:
         first = Entry(id, fields or {}).origin
         if first != id:  # put back from the dead letters
             return self.status(first) | {"id": id}
-        if fate == "retried" or (fields and self._group.is_open(id)):
+        if fate == "retried" or (fields and self.group.is_open(id)):
             return {"id": id, "status": "queued"}
         if settled := self._ledger.find(id):  # meanwhile
             return {"id": id, "status": "settled"} | _settled(settled)

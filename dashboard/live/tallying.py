@@ -45,7 +45,7 @@ class Tallying:
             self._adopt_at = now + ADOPT_S
         if now >= self._tidy_at:
             self._tidy_at = now + TIDY_S
-            for name in self._busy:
+            for name in self._names:
                 self._tally.group(name).tidy(trim=False)
         self._busy = {name for name, count in read.items() if count}
         if not any(count >= BATCH for count in read.values()):

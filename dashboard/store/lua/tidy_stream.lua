@@ -15,8 +15,9 @@ local function before(a, b) -- two stream ids
 end
 
 local trimmed, forgotten = 0, 0
-if redis.call('EXISTS', KEYS[1]) == 0 then return {0, 0} end
-for _, flat in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+local consumers = redis.pcall('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])
+if consumers.err then return {0, 0} end -- no stream or no group
+for _, flat in ipairs(consumers) do
   local consumer = named(flat)
   if consumer.pending == 0 and consumer.idle > tonumber(ARGV[3]) then
     redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], consumer.name)
