@@ -18,7 +18,7 @@ from dashboard.core.users import clean_user_id
 from dashboard.errors import SourceUnavailable
 
 CONNECT_S, SILENCE_S, BUDGET_S = 2.0, 2.0, 3.0
-MAX_BYTES = 256 << 10
+MAX_BYTES, MAX_DEPTH = 256 << 10, 32
 ABSENT = (400, 404, 410, 422)  # also: not an id there
 AGENT = "Scorecast"
 
@@ -99,7 +99,18 @@ def _object(body: bytes) -> bytes:
         raise SourceUnavailable("The user API sent a body that is not JSON.") from error
     if not isinstance(value, dict):
         _refuse("sent JSON that is not an object")
+    if _depth(value) > MAX_DEPTH:
+        _refuse(f"sent JSON nested more than {MAX_DEPTH} deep")
     return text
+
+
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        nested = [each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list)]
+        level = [child for children in nested for child in children]
+    return depth
 
 
 def _refuse_constant(name: str) -> NoReturn:
