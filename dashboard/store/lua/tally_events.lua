@@ -26,32 +26,43 @@ end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local reply, counted, minutes, seen = {#entries}, 0, {}, {}
+local bins, seconds = {}, {} -- remembered: most events of a batch fall into few of them
 
-local function bin(score) -- the lower bound of its bin: 0, or 1, 2 or 5 times a power of ten, negative ones mirrored
-  local sign, digits = string.match(score, '^(-?)0*(%d+)$')
+local function bin(score) -- the lower bound: 0, or 1, 2 or 5 times a power of ten; negative ones mirrored
+  if score == '0' then return 'b0' end
+  local sign, digits = string.match(score, '^(-?)(%d+)$')
   local first = tonumber(string.sub(digits, 1, 1))
-  if first == 0 then return '0' end
-  return sign .. (first >= 5 and '5' or first >= 2 and '2' or '1') .. string.rep('0', #digits - 1)
+  return 'b' .. sign .. (first >= 5 and '5' or first >= 2 and '2' or '1') .. string.rep('0', #digits - 1)
 end
 
 for _, entry in ipairs(entries) do
-  local id, flat, fields = entry[1], entry[2], {}
-  for i = 1, #flat, 2 do fields[flat[i]] = flat[i + 1] end
-  local player, score = fields.player, fields.score
-  if player and score and #score < 18 and string.match(score, '^-?%d+$') then
-    local ms = tonumber(string.match(id, '^%d+'))
-    local minute, second = math.floor(ms / 60000), 's' .. math.floor(ms / 1000) % 60
-    local adds = minutes[minute] or {}
-    local into = 'b' .. bin(score)
-    minutes[minute], counted = adds, counted + 1
-    adds[second], adds[into] = (adds[second] or 0) + 1, (adds[into] or 0) + 1
-    seen[player] = math.max(ms, seen[player] or 0)
-  elseif not fields.removed then
+  local id, flat = entry[1], entry[2]
+  local player, score, again = flat[2], flat[4], nil
+  if #flat ~= 8 or flat[1] ~= 'player' or flat[3] ~= 'score' then -- not as our own script writes it
+    local fields = {}
+    for i = 1, #flat, 2 do fields[flat[i]] = flat[i + 1] end
+    player, score, again = fields.player, fields.score, fields['retry-of']
+    if fields.removed then player, score = nil, '' end
+  end
+  if player and score and #score < 18 and (string.match(score, '^-?[1-9]%d*$') or score == '0') then
+    local second = math.floor(string.match(id, '^%d+') / 1000)
+    local place = seconds[second]
+    if not place then
+      place = {adds = minutes[math.floor(second / 60)] or {}, field = 's' .. second % 60}
+      minutes[math.floor(second / 60)], seconds[second] = place.adds, place
+    end
+    local shape = #score .. string.sub(score, 1, 2)
+    local into = bins[shape] or bin(score)
+    bins[shape], counted = into, counted + 1
+    place.adds[place.field] = (place.adds[place.field] or 0) + 1
+    place.adds[into] = (place.adds[into] or 0) + 1
+    if (seen[player] or 0) < second then seen[player] = second end
+  elseif score ~= '' then
     redis.call('XCLAIM', events, ARGV[1], ARGV[2], 0, id, 'FORCE', 'JUSTID')
     reply[#reply + 1], left[id] = id, nil
   end
   if left[id] then redis.call('XACK', events, ARGV[1], id) end
-  if fields['retry-of'] then redis.call('HDEL', fates, fields['retry-of']) end
+  if again then redis.call('HDEL', fates, again) end
 end
 
 for minute, adds in pairs(minutes) do
@@ -64,13 +75,19 @@ for minute, adds in pairs(minutes) do
     redis.call('EXPIRE', key, TTL_S)
   end
 end
-for player, ms in pairs(seen) do redis.call('ZADD', active, 'GT', string.format('%.0f', ms), player) end
+local scored = {}
+for player, second in pairs(seen) do
+  scored[#scored + 1], scored[#scored + 2] = string.format('%.0f', second * 1000), player
+end
 if counted > 0 then
+  redis.call('ZADD', active, 'GT', unpack(scored))
   redis.call('ZREMRANGEBYSCORE', active, '-inf', string.format('(%.0f', now - WINDOW_MS))
   redis.call('EXPIRE', active, TTL_S)
-  counted = redis.call('HINCRBY', totals, 'counted', counted)
-  if #entries < tonumber(ARGV[3]) then -- all is read: what was taken and not counted was trimmed before we came
-    redis.call('HSET', totals, 'missed', math.max(0, (redis.call('HGET', hash, 'scores') or 0) - counted))
-  end
+  redis.call('HINCRBY', totals, 'counted', counted)
+end
+if #entries < tonumber(ARGV[3]) then -- all is read: what was taken and never counted was trimmed before we came
+  local was = redis.call('HMGET', totals, 'counted', 'missed')
+  local missed = math.max(0, (redis.call('HGET', hash, 'scores') or 0) - (was[1] or 0))
+  if missed ~= tonumber(was[2] or 0) then redis.call('HSET', totals, 'missed', missed) end
 end
 return reply
