@@ -55,6 +55,10 @@ class Handler(BaseHTTPRequestHandler):
     def _1(self) -> None:
         self._send(json.dumps(GOOD).encode(), Set_Cookie="track=me; Path=/")
 
+    def _pause(self) -> None:
+        time.sleep(0.3)  # what a load costs
+        self._send(json.dumps(GOOD).encode())
+
     def _redirect(self) -> None:
         self._send(b"{}", 302, Location="/users/1")
 

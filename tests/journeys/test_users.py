@@ -1,6 +1,5 @@
 """Users over HTTP, at one server and at two, from the database and from a service; in both async modes."""
 
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,7 +15,6 @@ from tests.conftest import Api, ServerProcess, Start
 from tests.core.user_service import GOOD, Service
 from tests.store.hold import wait_until
 
-MODES = pytest.mark.parametrize("mode", ["eventlet", "threading"])
 PROFILE = {"name": "Zoë", "username": "zoe", "email": "zoe@example.com", "city": "Łódź"}
 
 
@@ -102,65 +100,35 @@ def test_writing_needs_a_key_where_there_are_keys(start_server: Start) -> None:
     assert put(server, "1", **{"X-API-Key": "sesame"}).status_code == 200
 
 
-@MODES
-def test_a_user_written_at_one_server_is_never_older_at_another(start_server: Start, mode: str) -> None:
-    here, there = (start_server("--async-mode", mode) for _ in range(2))
-    writer, reader = requests.Session(), requests.Session()
-    for version in range(2, 40):
-        assert reader.get(f"{there.url}/user/1", timeout=20).status_code == 200
-        stored = writer.put(f"{here.url}/api/v1/users/1", json=PROFILE, timeout=20).json()["data"]
-        assert stored["version"] == version
-        with ThreadPoolExecutor(4) as pool:
-            found = list(pool.map(lambda _: get(there, "1").json()["data"]["version"], range(4)))
-        assert set(found) == {version}
-    writer.close()
-    reader.close()
+class Pair:
+    """Two servers on one store."""
+
+    def __init__(self, start: Callable[..., ServerProcess], *flags: str) -> None:
+        self.here, self.there = start(*flags), start(*flags)
 
 
-@MODES
-def test_users_of_a_service_are_asked_for_there_alone(start_server: Start, service: Service, mode: str) -> None:
-    server = start_server("--async-mode", mode, "--user-api-url", service.url, "--cache-ttl-s", "1")
-    first, second = get(server, "1"), get(server, "1")
-    assert first.json() == {"source": "api", "data": GOOD}
-    assert second.json() == {"source": "redis-cache", "data": GOOD}
-    assert [request["path"] for request in service.asked()] == ["/users/1"]
-    assert get(server, "2").status_code == 404
-    assert get(server, "redirect").status_code == 503
-    refused = put(server, "1")
-    assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
-    assert "USER_API_URL" in refused.json()["detail"]
-    service.break_down()
-    wait_until(lambda: "detail=source-unavailable" in get(server, "1").headers["Cache-Status"], 10)
-    assert get(server, "1").json() == {"source": "redis-cache", "data": GOOD}
+@pytest.fixture(scope="module", params=["eventlet", "threading"])
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """Two servers with the database, in both async modes."""
+    folder = tmp_path_factory.mktemp("p")
+    made = Pair(lambda *flags: ServerProcess(*flags, data_dir=folder), "--async-mode", request.param)
+    yield made
+    made.there.stop()
+    made.here.stop()
 
 
-@MODES
-def test_many_who_ask_at_once_make_the_service_answer_once(start_server: Start, service: Service, mode: str) -> None:
-    servers = [start_server("--async-mode", mode, "--user-api-url", service.url) for _ in range(2)]
-    with ThreadPoolExecutor(40) as pool:
-        answers = list(pool.map(lambda n: get(servers[n % 2], "1").json()["data"], range(80)))
-    assert answers == [GOOD] * 80
-    assert len(service.asked()) == 1
-
-
-def wait_for_panel(watch: Callable[[], dict[str, Any]], reads: int) -> dict[str, Any]:
-    deadline = time.monotonic() + 10
-    while (panel := watch())["reads"] < reads:
-        assert time.monotonic() < deadline, panel
-    return panel
-
-
-@MODES
-def test_the_panel_counts_what_every_server_did(start_server: Start, mode: str) -> None:
-    here, there = (start_server("--async-mode", mode) for _ in range(2))
-    client = socketio.SimpleClient()
-    client.connect(here.url)
-    answer = client.call("subscribe", {"topic": "cache"})
-    assert answer["snapshot"]["reads"] == 0
-    assert answer["snapshot"]["hit_ratio"] is None
-    for n in range(8):
-        get((here, there)[n % 2], "1")
-    panel = wait_for_panel(lambda: client.receive(timeout=10)[1], 8)
+def test_the_panel_counts_what_every_server_did(pair: Pair) -> None:
+    with socketio.SimpleClient() as client:
+        client.connect(pair.here.url)
+        answer = client.call("subscribe", {"topic": "cache"})
+        assert answer["snapshot"]["reads"] == 0
+        assert answer["snapshot"]["hit_ratio"] is None
+        for n in range(8):
+            get((pair.here, pair.there)[n % 2], "1")
+        panel = answer["snapshot"]
+        while panel["reads"] < 8:
+            event, panel = client.receive(timeout=10)
+            assert event == "cache"
     assert (panel["topic"], panel["source"]) == ("cache", "database")
     assert (panel["reads"], panel["hits"], panel["hit_ratio"]) == (8, 7, 0.875)
     assert panel["counts"]["load"] == panel["counts"]["miss"] == 1
@@ -168,4 +136,40 @@ def test_the_panel_counts_what_every_server_did(start_server: Start, mode: str) 
     assert 0 < panel["hit_ms"]["p50"] <= panel["hit_ms"]["p95"]
     assert panel["miss_ms"]["p50"] >= panel["load_ms"]["p50"] * 0.9
     assert sum(point["reads"] for point in panel["points"]) == 8
-    client.disconnect()
+
+
+def write_here_read_there(pair: Pair, id: str, times: int) -> None:
+    with requests.Session() as writer, ThreadPoolExecutor(4) as pool:
+        for _ in range(times):
+            stored = writer.put(f"{pair.here.url}/api/v1/users/{id}", json=PROFILE, timeout=20).json()["data"]
+            found = list(pool.map(lambda _: get(pair.there, id).json()["data"]["version"], range(4)))
+            assert set(found) == {stored["version"]}
+
+
+def test_a_user_written_at_one_server_is_never_older_at_another(pair: Pair) -> None:
+    write_here_read_there(pair, "1", 10)
+
+
+@pytest.mark.soak
+def test_a_user_written_at_one_server_is_never_older_at_another_for_long(pair: Pair) -> None:
+    write_here_read_there(pair, "2", 1000)
+
+
+def test_users_of_a_service_are_asked_for_there_alone(start_server: Start, service: Service) -> None:
+    pair = Pair(start_server, "--user-api-url", service.url, "--cache-ttl-s", "2")
+    with ThreadPoolExecutor(40) as pool:  # all at once, at both
+        asked = pool.map(lambda n: get((pair.here, pair.there)[n % 2], "pause").json()["data"], range(80))
+        assert list(asked) == [GOOD] * 80
+    assert [request["path"] for request in service.asked()] == ["/users/pause"]
+
+    assert get(pair.here, "1").json() == {"source": "api", "data": GOOD}
+    assert get(pair.there, "1").json() == {"source": "redis-cache", "data": GOOD}
+    assert get(pair.here, "2").status_code == 404
+    assert get(pair.here, "redirect").status_code == 503
+    refused = put(pair.here, "1")
+    assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
+    assert "USER_API_URL" in refused.json()["detail"]
+
+    service.break_down()
+    wait_until(lambda: "detail=source-unavailable" in get(pair.there, "1").headers["Cache-Status"], 10)
+    assert get(pair.here, "1").json() == {"source": "redis-cache", "data": GOOD}
