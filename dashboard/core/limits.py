@@ -28,6 +28,8 @@ MOST_COUNTED = 10_000
 """Subjects counted between two reports of a process; those beyond only count in the total."""
 RATE_S = 5
 """Rates are means over that many whole seconds."""
+LATELY_S = 45
+"""Who did nothing for so long is not shown."""
 TOTAL = ""
 Counts = dict[str, Counter[str]]
 
@@ -131,11 +133,14 @@ class Limits:
         """
         now_ms = self._clock.now_ms()
         last = now_ms // 1000
-        counts = self._busiest.read(range(last - RATE_S, last), ("allowed", "refused"))
-        allowed, refused = counts["allowed"], counts["refused"]
-        totals = {kind: found.pop(TOTAL, 0) / RATE_S for kind, found in counts.items()}
-        known = [who for who in allowed.keys() | refused.keys() if who.partition(" ")[0] in self._quotas]
-        known.sort(key=lambda who: (-refused.get(who, 0), -allowed.get(who, 0), who))
+        just, lately = range(last - RATE_S, last), range(last - LATELY_S, last + 1)
+        allowed, refused, *seen = self._busiest.read(
+            (just, "allowed"), (just, "refused"), (lately, "allowed"), (lately, "refused")
+        )
+        total = {"allowed": allowed.pop(TOTAL, 0) / RATE_S, "refused": refused.pop(TOTAL, 0) / RATE_S}
+        recent = Counter(seen[0]) + Counter(seen[1])
+        known = [who for who in recent if who.partition(" ")[0] in self._quotas]
+        known.sort(key=lambda who: (-refused.get(who, 0), -allowed.get(who, 0), -recent[who], who))
         claims = [
             Claim(self._quotas[policy], subject) for policy, _, subject in (w.partition(" ") for w in known[:SHOWN])
         ]
@@ -143,8 +148,8 @@ class Limits:
         return {
             "at": rfc3339(now_ms),
             "policies": [_policy(policy) for policy in self.policies],
-            "allowed_per_second": totals["allowed"],
-            "refused_per_second": totals["refused"],
+            "allowed_per_second": total["allowed"],
+            "refused_per_second": total["refused"],
             "subjects": [
                 {
                     **_shown(decision.subject),

