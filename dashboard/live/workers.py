@@ -23,6 +23,8 @@ BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 4.0)
 BATCH = 16
 ONE = 1
 """What was delivered before may kill its worker: taken one by one, so that what only shared a batch with it is spared."""
+ADOPT_S = 0.05
+"""Between two looks for what the dead left, at the least: what is new has its turn too."""
 DELIVERIES = 5
 """An entry that was delivered so often and never finished is poison."""
 
@@ -99,7 +101,7 @@ class Consumer:
         if unnamed:
             self._own = "0"
         if self._start == "0-0":
-            self._adopt_at = time.monotonic() + group.idle_ms / 2000
+            self._adopt_at = time.monotonic() + max(ADOPT_S, group.idle_ms / 2000)
             group.tidy()
         return entries
 
