@@ -17,7 +17,7 @@ from dashboard.live.workers import Consumer
 from dashboard.store import keys
 from dashboard.store.group import Effect, Group
 from dashboard.store.scripts import Scripts
-from dashboard.store.sql import open_engine, reading, sqlite_url
+from dashboard.store.sql import open_engine, reading, sqlite_url, writing
 from dashboard.store.stream import Entry, Stream
 from dashboard.values import Payment
 from tests.store.hold import wait_until
@@ -205,11 +205,37 @@ def test_killed_between_commit_and_acknowledgement_it_is_settled_once(
     assert payments.group.stream.figures()["groups"][0]["pending"] == 0
 
 
+class Keyless(Ledger):
+    """The naive version: nothing in the database stands against a second line."""
+
+    def prepare(self) -> None:
+        with writing(self._engine) as connection:
+            connection.execute(sa.text('CREATE TABLE payments (id TEXT, "user" TEXT, hundredths BIGINT)'))
+
+    def settle(self, id: str, payment: Payment, *, fence: int, at_ms: int) -> bool:
+        row = {"id": id, "user": payment.user, "hundredths": payment.hundredths}
+        with writing(self._engine) as connection:
+            connection.execute(sa.text("INSERT INTO payments VALUES (:id, :user, :hundredths)"), row)
+        return True
+
+
+@pytest.mark.parametrize(("kind", "lines"), [(Ledger, 1), (Keyless, 2)])
+def test_two_that_settle_the_same_entry_at_odds_with_the_lock(tmp_path: Path, kind: type[Ledger], lines: int) -> None:
+    """A worker that was paused beyond its lock's time, and the one who took over. The control is settled twice."""
+    engine = open_engine(sqlite_url(tmp_path))
+    ledger = kind(engine)
+    ledger.prepare()
+    for fence in (1, 2):
+        ledger.settle("5-0", Payment("42", 9900), fence=fence, at_ms=0)
+    assert len(rows(engine)) == lines
+    engine.dispose()
+
+
 def test_workers_that_rob_each_other_all_the_time_settle_each_once(
     payments: Payments, engine: sa.Engine, orders: Any
 ) -> None:
     payments.group.idle_ms = 20
-    ids = [payments.submit(Payment("42", n + 1)) for n in range(60)]
+    ids = [payments.submit(Payment("42", n + 1)) for n in range(20)]
     threads = [threading.Thread(target=work, args=(payments, f"w{n}")) for n in range(4)]
     for thread in threads:
         thread.start()
