@@ -18,7 +18,7 @@ from dashboard.store.client import Client
 from dashboard.store.scripts import Scripts, answering
 from dashboard.store.stream import Entry, Fields, Raw, Stream, as_fields, as_text, place
 
-BLOCK_MS = 2000
+BLOCK_MS = 1000
 """Longest wait for new entries; the connection's own time limit must be longer."""
 LETTERS = 1000
 """Most dead letters of a stream; beyond that the oldest is dropped."""
