@@ -17,7 +17,7 @@ def _wants_eventlet(arguments: list[str]) -> bool:
     return mode != ["threading"] and not COMMANDS & {*arguments}
 
 
-COMMANDS = {"import", "demo"}
+COMMANDS = {"import", "demo", "worker"}
 EVENTLET = _wants_eventlet(sys.argv[1:])
 if EVENTLET:
     with warnings.catch_warnings():
@@ -28,7 +28,9 @@ if EVENTLET:
 import json  # noqa: E402
 import logging  # noqa: E402
 import signal  # noqa: E402
+import socket  # noqa: E402
 import subprocess  # noqa: E402
+import threading  # noqa: E402
 import time  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -41,6 +43,7 @@ from dashboard.core.imports import Importer, Job  # noqa: E402
 from dashboard.core.mappings import Condition, Mapping  # noqa: E402
 from dashboard.core.rows import Format  # noqa: E402
 from dashboard.errors import BadSetting, ScorecastError, StartFailed, StoreStartFailed, StoreUnavailable  # noqa: E402
+from dashboard.live.crew import Kind  # noqa: E402
 from dashboard.progress import LivingLine, Progress  # noqa: E402
 from dashboard.values import Order, Rule  # noqa: E402
 from dashboard.web.models import clean_name  # noqa: E402
@@ -82,7 +85,8 @@ def serve(settings: Settings, *, demo: bool) -> None:
     """Serve until SIGINT or SIGTERM."""
     if (settings.async_mode == "eventlet") != EVENTLET:
         raise BadSetting(f"ASYNC_MODE={settings.async_mode}: give it as a flag or in the environment, not in .env")
-    from dashboard.app import Server, open_parts
+    from dashboard.app import Server
+    from dashboard.parts import open_parts
 
     log_lines(settings.log_format)
     with open_parts(settings) as parts:
@@ -148,7 +152,7 @@ def import_file(
 
     Exit code: 0 all is well, 1 some rows were refused, 2 the file or a flag is wrong, 3 the store does not answer.
     """
-    from dashboard.app import open_parts
+    from dashboard.parts import open_parts
 
     try:
         mapping = Mapping(player, score, at, tuple(Condition.parse(text) for text in where))
@@ -170,6 +174,27 @@ def import_file(
         leave(2, str(error))
     except KeyboardInterrupt:
         leave(130, "interrupted; the same command goes on where this one stopped.")
+
+
+@main.command(short_help="Work on payments and analytics in a process of its own.")
+@click.option("--kind", type=click.Choice(get_args(Kind)), default="all", show_default=True)
+@click.option(
+    "--name", metavar="NAME", help="under which it is known; finds again what it left [default: host-process]"
+)
+@settings_options(*STORE, "database_url", "log_format")
+@click.pass_obj
+def worker(outer: dict[str, str | None], /, kind: Kind, name: str | None, **flags: str | None) -> None:
+    """Work on streams until SIGINT or SIGTERM, beside any number of servers and other workers on the same store."""
+    from dashboard.app import work
+    from dashboard.parts import open_parts
+
+    settings = load(**outer | {name: value for name, value in flags.items() if value is not None})
+    log_lines(settings.log_format)
+    name, stop = clean_name(name or f"{socket.gethostname()}-{os.getpid()}"), threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with open_parts(settings) as parts:
+        work(parts, kind, name, stop.is_set, lambda: click.echo(f"Worker {name} works on {kind}"))
 
 
 def leave(code: int, words: str) -> NoReturn:

@@ -4,108 +4,61 @@
 """
 
 import logging
+import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-import redis
 from flask import Blueprint
 
 from dashboard.config import Settings
-from dashboard.core.analytics import Analytics
-from dashboard.core.boards import Boards
-from dashboard.core.clock import Clock
-from dashboard.core.rankings import Rankings
-from dashboard.core.scores import Scores
-from dashboard.errors import StartFailed, StoreStartFailed
 from dashboard.live.broadcaster import Broadcaster
+from dashboard.live.channels import ChannelFeed
+from dashboard.live.crew import Crew, Kind
 from dashboard.live.doorbell import Doorbell
 from dashboard.live.feeds import Feeds
+from dashboard.live.panels import Panels
 from dashboard.live.pulse import PulseFeed
-from dashboard.store.client import Client, connect, shown
-from dashboard.store.embedded import EmbeddedStore
-from dashboard.store.scripts import Scripts, answering
+from dashboard.live.reporter import Reporter
+from dashboard.live.tails import Tails
+from dashboard.parts import Keeper, Parts
+from dashboard.store.client import connect
+from dashboard.store.scripts import answering
 from dashboard.web import server as web
 from dashboard.web.api import make_api
+from dashboard.web.channels import make_channels, publish_message
 from dashboard.web.guards import Guard
 from dashboard.web.health import make_health
+from dashboard.web.limits import Door, make_limits
+from dashboard.web.locks import make_locks
 from dashboard.web.pages import check_vendor, make_pages
+from dashboard.web.payments import make_payments
 from dashboard.web.sockets import bind
+from dashboard.web.streams import make_streams
+from dashboard.web.users import make_users
 
 log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parent.parent
 KEEP_S = 0.5
+CACHE_PATIENCE_S = 2.0
+LOCK_S = 5.0
 OLDEST = (6, 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """Everything that works on the store."""
-
-    url: str
-    embedded: EmbeddedStore | None
-    client: Client
-    clock: Clock
-    boards: Boards
-    scores: Scores
-    rankings: Rankings
-    analytics: Analytics
-
-
-@contextmanager
-def open_parts(settings: Settings) -> Iterator[Parts]:
-    """Start or join the store, connect, and end what was started. Raises StartFailed, BadSetting."""
-    url, embedded = settings.redis_url, None
-    if url is None:
-        embedded = EmbeddedStore(
-            settings.data_dir, durability="everysec" if settings.durability == "everysec" else "always"
-        )
-        url = embedded.start()
-    try:
-        client = connect(url)
-        _check_store(client, url)
-        scripts = Scripts(client, replicated=settings.durability == "replicated")
-        clock = Clock(lambda: time.time_ns() // 1_000_000)
-        clock.correct(_store_ms(client))
-        boards = Boards(client, scripts, clock, declared_only=settings.boards == "declared")
-        yield Parts(
-            url=url,
-            embedded=embedded,
-            client=client,
-            clock=clock,
-            boards=boards,
-            scores=Scores(scripts, boards, clock),
-            rankings=Rankings(client, scripts, boards, clock),
-            analytics=Analytics(client, boards, clock),
-        )
-        client.close()
-    finally:
-        if embedded is not None:
-            embedded.stop()
-
-
-def _check_store(client: Client, url: str) -> None:
-    try:
-        version = client.info("server")["redis_version"]
-    except redis.AuthenticationError as error:
-        raise StoreStartFailed(f"REDIS_URL={shown(url)}: the server refuses the user or the password in it.") from error
-    except redis.RedisError as error:
-        raise StoreStartFailed(
-            f"REDIS_URL={shown(url)}: Redis does not answer ({error}). Is it running there?"
-        ) from error
-    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
-        raise StartFailed(f"REDIS_URL: the server is Redis {version}; {'.'.join(map(str, OLDEST))} or later is needed.")
-
-
-def _store_ms(client: Client) -> int:
-    with answering():
-        seconds, microseconds = client.time()
-    return int(seconds) * 1000 + int(microseconds) // 1000
+def work(parts: Parts, kind: Kind, name: str, stopped: Callable[[], bool], on_ready: Callable[[], None]) -> None:
+    """Work until `stopped`. Keeps the embedded store alive meanwhile."""
+    crew = Crew(kind, [name], parts.boards, parts.tally, parts.payments)
+    crew.start()
+    on_ready()
+    keeper = Keeper(parts.embedded)
+    while not stopped():
+        time.sleep(0.05)
+        keeper.look()
+    crew.stop(within_s=10.0)
 
 
 class Server:
@@ -116,11 +69,23 @@ class Server:
         self._settings = settings
         self._parts = parts
         self._stopping = False
-        self._trouble: str | None = None
         self.listener: socket.socket = web.listen(settings.host, settings.port)
         guard = Guard(settings.api_keys, settings.operator_key)
-        api = make_api(parts.boards, parts.scores, parts.rankings, parts.analytics, guard)
-        self._flask = web.make_flask([api, make_pages(ROOT), self._health()])
+        door = Door(parts.limits, guard)
+        api = make_api(parts.boards, parts.scores, parts.rankings, parts.analytics, guard, door)
+        self._flask = web.make_flask(
+            [
+                api,
+                make_limits(parts.limits),
+                make_users(parts.users, guard, door),
+                make_channels(parts.client, guard, door),
+                make_locks(parts.locks, guard, door),
+                make_streams(parts.streams, guard),
+                make_payments(parts.payments, guard, door),
+                make_pages(ROOT),
+                self._health(),
+            ]
+        )
         self._socketio = web.make_socketio(self._flask, settings.async_mode, settings.allowed_origins)
         room = self._socketio.server.enter_room, self._socketio.server.leave_room
         emit = self._emit
@@ -130,7 +95,36 @@ class Server:
         self._pulse = PulseFeed(parts.boards, parts.rankings, parts.analytics, parts.clock, emit, *room)
         ears = connect(parts.url, timeout_s=10.0, connections=2)
         self._doorbell = Doorbell(ears, self._broadcaster.ring, self._broadcaster.ring_all)
-        bind(self._socketio, Feeds(self._broadcaster, self._pulse), parts.scores, guard)
+        self._channels = ChannelFeed(ears, parts.clock, emit, *room)
+        readers = {
+            "limits": parts.limits.state,
+            "cache": parts.users.panel,
+            "locks": lambda: {"locks": parts.locks.held()},
+            "streams": parts.streams.state,
+            "analytics": parts.tally.state,
+        }
+        self._panels = Panels(readers, emit, *room)
+        self._reporter = Reporter(parts.limits.report)
+        self._counter = Reporter(parts.users.report)
+        self._tails = Tails(connect(parts.url, timeout_s=10.0, connections=4), parts.streams.find, emit, *room)
+        self._feeds = Feeds(
+            self._broadcaster,
+            {"pulse": self._pulse, "panel": self._panels, "channel": self._channels},
+            self._tails,
+        )
+        names = [f"{socket.gethostname()}-{os.getpid()}-{n}" for n in range(1, settings.workers + 1)]
+        self._crew = Crew("all", names, parts.boards, parts.tally, parts.payments)
+        bind(self._socketio, self._feeds, parts.scores, guard, door, partial(publish_message, parts.client))
+        self._loops = (
+            self._broadcaster,
+            self._pulse,
+            self._panels,
+            self._doorbell,
+            self._channels,
+            self._reporter,
+            self._counter,
+            self._tails,
+        )
 
     @property
     def address(self) -> str:
@@ -140,19 +134,18 @@ class Server:
 
     def run(self, on_ready: Callable[[str], None]) -> None:
         """Serve until `stop` is called (from a signal handler, say). Keeps the embedded store alive meanwhile."""
-        loops = (self._broadcaster.run, self._pulse.run, self._doorbell.run)
-        for loop in loops:
-            threading.Thread(target=loop, daemon=True).start()
+        for loop in self._loops:
+            threading.Thread(target=loop.run, daemon=True).start()
+        self._crew.start()
         end = web.serve(self._flask, self._socketio, self.listener)
         on_ready(self.address)
-        next_look = 0.0
+        keeper = Keeper(self._parts.embedded)
         while not self._stopping:
             time.sleep(0.05)
-            if self._parts.embedded is not None and time.monotonic() >= next_look:
-                next_look = time.monotonic() + KEEP_S
-                self._keep(self._parts.embedded)
-        for part in (self._broadcaster, self._pulse, self._doorbell):
-            part.stop()
+            keeper.look()
+        for loop in self._loops:
+            loop.stop()
+        self._crew.stop(within_s=0.5)
         self._socketio.emit("notice", {"code": "going-away", "detail": "Server restarts; back in a moment"})
         end()
         time.sleep(0.1)  # what was taken on is answered, and the notice leaves
@@ -160,16 +153,6 @@ class Server:
     def stop(self) -> None:
         """Ask `run` to end. Safe in a signal handler: it only sets a flag."""
         self._stopping = True
-
-    def _keep(self, embedded: EmbeddedStore) -> None:
-        trouble = None
-        try:
-            embedded.keep()
-        except StoreStartFailed as error:
-            trouble = str(error)
-        if trouble != self._trouble and trouble is not None:
-            log.error("embedded store: %s", trouble)
-        self._trouble = trouble
 
     def _emit(self, event: str, frame: dict[str, object], room: str) -> None:
         self._socketio.server.emit(event, frame, room=room)

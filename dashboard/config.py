@@ -8,6 +8,7 @@ import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -15,7 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from dashboard.errors import BadSetting
 
 Words = Annotated[tuple[str, ...], NoDecode]
-SECRET = ("api_keys", "operator_key")
+SECRET = ("api_keys", "operator_key", "database_url", "user_api_url")
 ORIGIN = re.compile(r"\*|https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
 """An origin as browsers write it."""
 SHOWN = 100
@@ -25,7 +26,7 @@ SHOWN = 100
 class Settings(BaseSettings):
     """Every setting. Each comes from a flag, else the environment, else the file `.env`, else its default."""
 
-    model_config = SettingsConfigDict(frozen=True, env_file=".env", extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(frozen=True, env_file=".env", extra="ignore")
 
     host: str = Field("127.0.0.1", description="address to listen on; anything but loopback needs API_KEYS")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one and prints it")
@@ -34,7 +35,15 @@ class Settings(BaseSettings):
         repr=False,  # it may hold a password
         description="redis://, rediss:// or unix:// address of a Redis >= 6.2 or Valkey; unset: an embedded store",
     )
-    data_dir: Path = Field(Path("data"), description="folder of the embedded store")
+    data_dir: Path = Field(Path("data"), description="folder of the embedded store and the SQLite database")
+    database_url: str | None = Field(
+        None,
+        description="postgresql:// or sqlite:/// address of the SQL database; unset: scorecast.db in the data folder",
+    )
+    user_api_url: str | None = Field(
+        None, description="http(s) address under which users are asked for at /{id}; unset: they are in the database"
+    )
+    cache_ttl_s: int = Field(60, ge=1, le=86400, description="how long a cached user counts as fresh, in seconds")
     durability: Literal["always", "everysec", "replicated"] = Field(
         "always",
         description="when a score is acknowledged: `always` after its sync to disk, `everysec` after its write (a crash "
@@ -55,13 +64,27 @@ class Settings(BaseSettings):
     boards: Literal["open", "declared"] = Field(
         "open", description="`open`: the first score makes a board; `declared`: only PUT does"
     )
+    rate_limits: str = Field(
+        "login:300/minute/address",
+        description="comma-separated guard:count/period[/subject][/algorithm], e.g. score:600/minute/key, "
+        "login:10/minute/address/sliding; empty is none. See docs/rate-limits.md",
+    )
     tick_ms: int = Field(
         100, ge=20, le=5000, description="how often changed boards are sent to viewers, in milliseconds"
+    )
+    workers: int = Field(
+        1, ge=0, le=16, description="how many workers of each kind the server carries; 0: run them apart (`worker`)"
     )
     async_mode: Literal["eventlet", "threading"] = Field(
         "eventlet", description="how the server runs (not from .env: it is needed before that file is read)"
     )
     log_format: Literal["text", "json"] = Field("text", description="log lines for people or for machines")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, given: Any) -> Any:
+        """An empty value means the default, but for the limits it means none."""
+        return {name: value for name, value in given.items() if value != "" or name == "rate_limits"}
 
     @field_validator("api_keys", "allowed_origins", mode="before")
     @classmethod
@@ -75,6 +98,14 @@ class Settings(BaseSettings):
     def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not all(ORIGIN.fullmatch(origin) for origin in value):
             raise ValueError("allowed are origins such as https://game.example, without a path, or *")
+        return value
+
+    @field_validator("user_api_url")
+    @classmethod
+    def _user_api(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "")
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
+            raise ValueError("allowed is an http or https address such as https://api.example/users, without ? and #")
         return value
 
     @model_validator(mode="after")

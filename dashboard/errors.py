@@ -142,6 +142,57 @@ class Forbidden(ScorecastError):
     code, title = "forbidden", "Not allowed"
 
 
+# The Redis toolbox --------------------------------------------------------------------------------------------------
+
+
+class RateLimited(ScorecastError):
+    """A limit is used up. `evidence["decisions"]` holds the RateDecision of every policy that was asked."""
+
+    code, title, temporary = "rate-limited", "Too many requests", True
+
+
+class LockHeld(ScorecastError):
+    code, title, temporary = "lock-held", "Lock is held", True
+
+
+class LockLost(ScorecastError):
+    """The token is not (or no longer) that of the holder."""
+
+    code, title = "lock-lost", "Lock is lost"
+
+
+class UserNotFound(ScorecastError):
+    code, title = "user-not-found", "No such user"
+
+
+class SourceUnavailable(ScorecastError):
+    """The source behind the cache does not answer."""
+
+    code, title, temporary = "source-unavailable", "The source does not answer", True
+
+
+class PaymentNotFound(ScorecastError):
+    code, title = "payment-not-found", "No such payment"
+
+
+class StreamNotFound(ScorecastError):
+    code, title = "stream-not-found", "No such stream"
+
+
+class StreamFull(ScorecastError):
+    """The workers of a stream are so far behind that it takes no more."""
+
+    code, title, temporary = "stream-full", "Stream is full", True
+
+
+class EntryNotFound(ScorecastError):
+    code, title = "entry-not-found", "No such entry"
+
+
+class SignedOut(ScorecastError):
+    code, title = "signed-out", "Not signed in"
+
+
 # Traffic ------------------------------------------------------------------------------------------------------------
 
 

@@ -115,3 +115,75 @@ class Distribution:
     start: int
     width: int
     counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RateDecision:
+    """What one quota said of one claim, and how it stands after it. `remaining` can be taken at once; in `more_s` seconds
+    there will be more, in `reset_s` all of it (both 0 where nothing is used). `retry_after_s`: when what was asked for
+    will be there, 0 if it was allowed, None if never. `at_us`: Redis' time of the decision, epoch microseconds.
+    """
+
+    policy: str
+    limit: int
+    window_s: int
+    remaining: int
+    more_s: float
+    reset_s: float
+    retry_after_s: float | None
+    allowed: bool
+    subject: str
+    at_us: int
+
+
+Status = Literal["hit", "stale", "spare", "miss", "collapsed", "bypass"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a cache answered; `value` is None where the source has nothing.
+
+    `status`: `hit` (cached and fresh), `stale` (cached, somebody refreshes it), `spare` (cached and old, because the
+    source fails), `miss` (loaded), `collapsed` (loaded by somebody for all who waited), `bypass` (loaded, Redis is away).
+    `fresh_s`: for how long it is fresh, below 0 where it is not, None where it is not stored.
+    """
+
+    value: bytes | None
+    status: Status
+    age_s: float = 0.0
+    fresh_s: float | None = None
+
+    @property
+    def from_cache(self) -> bool:
+        return self.status in ("hit", "stale", "spare")
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A payment to settle. `hundredths` is the amount: 9900 for 99.00."""
+
+    user: str
+    hundredths: int
+    currency: str | None = None
+    order: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A payment in the ledger. `fence` is that of the lock under which it was settled."""
+
+    payment: Payment
+    fence: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is known of a user besides the id. `joined` is a date, YYYY-MM-DD."""
+
+    name: str
+    username: str
+    email: str | None = None
+    city: str | None = None
+    country: str | None = None
+    joined: str | None = None

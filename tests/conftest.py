@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import requests
 
-from dashboard.app import Parts, open_parts
 from dashboard.config import Settings
+from dashboard.parts import Parts, open_parts
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"

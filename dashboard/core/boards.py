@@ -89,7 +89,7 @@ class Boards:
         """Delete a board with all its scores. Raises BoardNotFound. Four round trips."""
         for _ in range(ATTEMPTS):
             revision, periods = self.rankings(name)
-            others = (keys.events(name), keys.history(name), keys.marks(name), keys.audit(name))
+            others = (keys.events(name), keys.history(name), keys.marks(name), keys.audit(name), *keys.tallied(name))
             names = [
                 keys.board(name),
                 keys.periods(name),
@@ -111,15 +111,17 @@ class Boards:
 
     def all(self) -> list[Board]:
         """All boards by name, with the number of players in their first period. Three round trips."""
-        with answering():
-            names = sorted(raw.decode() for raw in self._client.smembers(keys.BOARDS))
-            with self._client.pipeline(transaction=False) as pipe:
-                for name in names:
-                    pipe.hmget(keys.board(name), "revision", "settings")
-                found = [
-                    board for name, reply in zip(names, pipe.execute(), strict=True) if (board := _parse(name, reply))
-                ]
+        names = self.names()
+        with answering(), self._client.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.hmget(keys.board(name), "revision", "settings")
+            found = [board for name, reply in zip(names, pipe.execute(), strict=True) if (board := _parse(name, reply))]
         return self._counted(found)
+
+    def names(self) -> list[str]:
+        """The names of all boards, sorted. One round trip."""
+        with answering():
+            return sorted(raw.decode() for raw in self._client.smembers(keys.BOARDS))
 
     def with_players(self, board: Board) -> Board:
         """The board with its number of players. One round trip."""

@@ -1,34 +1,60 @@
-"""All feeds behind one door: a topic's name decides which of them serves it."""
+"""All feeds behind one door: a topic's kind decides which of them serves it."""
+
+from collections.abc import Mapping
+from typing import Protocol
 
 from dashboard.errors import InvalidInput
 from dashboard.live.broadcaster import Broadcaster
-from dashboard.live.pulse import PulseFeed
-from dashboard.live.topics import Topic, parse_topic
+from dashboard.live.topics import Kind, Topic, parse_topic
 from dashboard.live.view import Frame
 
 LIMIT = 10
 
 
+class Feed(Protocol):
+    """What serves the topics of one kind."""
+
+    def subscribe(self, viewer: str, topic: Topic) -> Frame: ...
+    def unsubscribe(self, viewer: str, topic: Topic) -> None: ...
+    def gone(self, viewer: str) -> None: ...
+
+
+class ResumableFeed(Feed, Protocol):
+    """A feed whose topics can be watched from behind an entry."""
+
+    def resume(self, viewer: str, topic: Topic, after: str) -> Frame: ...
+
+
 class Feeds:
     """What a connection can ask for: `subscribe`, `unsubscribe`, `sync`; and `gone` when it has ended."""
 
-    def __init__(self, broadcaster: Broadcaster, pulse: PulseFeed) -> None:
+    def __init__(
+        self, broadcaster: Broadcaster, feeds: Mapping[Kind, Feed], tails: ResumableFeed | None = None
+    ) -> None:
         self._broadcaster = broadcaster
-        self._pulse = pulse
+        self._tails = tails
+        self._feeds: dict[Kind, Feed] = {**feeds, **({"stream": tails} if tails else {})}
 
-    def subscribe(self, viewer: str, topic: str, limit: int | None) -> Frame:
-        """The answer to `subscribe`. `limit` is a board's (default LIMIT). Raises InvalidInput, StoreUnavailable."""
+    def subscribe(self, viewer: str, topic: str, limit: int | None = None, after: str | None = None) -> Frame:
+        """The answer to `subscribe`. `limit` goes with boards (default LIMIT), `after` with streams.
+
+        Raises InvalidInput, StoreUnavailable.
+        """
         wanted = parse_topic(topic)
+        if limit is not None and wanted.kind != "board":
+            raise InvalidInput("`limit` goes with board topics only.", ("/limit", "not for this topic"))
+        if after is not None:
+            if wanted.kind != "stream" or self._tails is None:
+                raise InvalidInput("`after` goes with stream topics only.", ("/after", "not for this topic"))
+            return self._tails.resume(viewer, wanted, after)
         if wanted.kind == "board":
             return self._broadcaster.subscribe(viewer, wanted, LIMIT if limit is None else limit)
-        if limit is not None:
-            raise InvalidInput("`limit` goes with board topics only.", ("/limit", "not for this topic"))
-        return self._pulse.subscribe(viewer, wanted)
+        return self._feed(wanted).subscribe(viewer, wanted)
 
     def unsubscribe(self, viewer: str, topic: str) -> None:
         """Raises InvalidInput, NotSubscribed, StoreUnavailable."""
         wanted = parse_topic(topic)
-        self._feed(wanted).unsubscribe(viewer, wanted)
+        (self._broadcaster if wanted.kind == "board" else self._feed(wanted)).unsubscribe(viewer, wanted)
 
     def sync(self, viewer: str, topic: str, position: str) -> int:
         """See Broadcaster.sync."""
@@ -40,7 +66,10 @@ class Feeds:
     def gone(self, viewer: str) -> None:
         """A connection has ended."""
         self._broadcaster.gone(viewer)
-        self._pulse.gone(viewer)
+        for feed in self._feeds.values():
+            feed.gone(viewer)
 
-    def _feed(self, topic: Topic) -> Broadcaster | PulseFeed:
-        return self._broadcaster if topic.kind == "board" else self._pulse
+    def _feed(self, topic: Topic) -> Feed:
+        if topic.kind not in self._feeds:
+            raise InvalidInput(f"{topic.name!r} cannot be watched here.", ("/topic", "unknown topic"))
+        return self._feeds[topic.kind]

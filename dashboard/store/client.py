@@ -32,7 +32,9 @@ def shown(url: str) -> str:
     return scheme + slashes + re.sub(r"(password=)[^&#]*", r"\1***", rest)
 
 
-def connect(url: str, *, timeout_s: float | None = 5.0, connections: int = 32) -> Client:
+def connect(
+    url: str, *, timeout_s: float | None = 5.0, connect_timeout_s: float = 2.0, connections: int = 32
+) -> Client:
     """A client with a bounded pool that waits for a free connection instead of failing.
 
     A connection that broke since its last use is replaced before a command is sent; a command that may have run is never
@@ -47,7 +49,7 @@ def connect(url: str, *, timeout_s: float | None = 5.0, connections: int = 32) -
             max_connections=connections,
             timeout=10,
             socket_timeout=timeout_s,
-            socket_connect_timeout=2.0,
+            socket_connect_timeout=connect_timeout_s,
             retry=Retry(NoBackoff(), 0),
         )
         pool.connection_class(**pool.connection_kwargs)  # connects nothing, but knows its options

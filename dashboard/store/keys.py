@@ -45,3 +45,98 @@ def marks(name: str) -> str:
 def audit(name: str) -> str:
     """Stream: who removed whom, when and why."""
     return f"{PREFIX}board:{{{name}}}:audit"
+
+
+def limit(subject: str, policy: str, algorithm: str) -> str:
+    """What a subject has used of a rate limit: a text or, of `sliding`, a list; ends by itself. The subject is in braces:
+    a cluster keeps all limits of one subject together. A policy that changes its algorithm starts anew.
+    """
+    return f"{PREFIX}limit:{{{subject}}}:{policy}:{algorithm}"
+
+
+def limits_busy(second: int, kind: str) -> str:
+    """Sorted set: who took most, or was refused most, of which rate limit in that second; ends by itself."""
+    return f"{PREFIX}limits:{{busy}}:{kind}:{second}"
+
+
+def cached(space: str, id: str) -> str:
+    """Hash: a cached value, how long it is good, and who may load it or holds it back."""
+    return f"{PREFIX}cache:{{{space}:{id}}}"
+
+
+def cache_counts(space: str) -> str:
+    """Hash: what a cache did in the last minutes, in buckets of some seconds."""
+    return f"{PREFIX}cache-counts:{{{space}}}"
+
+
+# Streams and the workers behind them ----------------------------------------------------------------------------------
+
+PAYMENTS = "payments-stream"
+"""Stream: payments to settle. Other programs may write it too: `XADD payments-stream * user 42 amount 99.00`."""
+
+ORDERS = "orders"
+"""Pub/sub channel: what happens to orders, as text for people."""
+
+
+def dead(stream: str) -> str:
+    """Stream: the entries of another one that could not be handled, with the error; in that one's slot, bounded."""
+    return f"{stream}:dead" if "{" in stream else f"{PREFIX}dead:{{{stream}}}"
+
+
+def fates(stream: str) -> str:
+    """Hash: an entry's id -> the id of its dead letter, or `retried` once it was put back and until it is finished."""
+    return f"{stream}:fates" if "{" in stream else f"{PREFIX}fates:{{{stream}}}"
+
+
+def tally(name: str) -> str:
+    """Hash: how many score events were counted and missed since the board's first."""
+    return f"{PREFIX}board:{{{name}}}:tally"
+
+
+def tally_minute(name: str, slot: int) -> str:
+    """Hash of a ring of them: the score events of one minute, per second and per bin of scores; short-lived."""
+    return f"{PREFIX}board:{{{name}}}:tally:{slot}"
+
+
+def active(name: str) -> str:
+    """Sorted set player -> ms of the last score event; trimmed to the last minutes, short-lived."""
+    return f"{PREFIX}board:{{{name}}}:active"
+
+
+LOCKS = f"{PREFIX}locks"
+"""Sorted set: name of a lock -> ms when it is surely over. Only for the list of what is held."""
+
+
+def lock(name: str) -> str:
+    """Hash with the time of the lock: token, owner, fence, ttl, since. Absent = free."""
+    return f"{PREFIX}lock:{{{name}}}"
+
+
+def lock_record(name: str) -> str:
+    """Hash that outlives the lock by a day: last fence, how often acquired and contended."""
+    return f"{PREFIX}lock:{{{name}}}:record"
+
+
+def lock_waiters(name: str) -> str:
+    """Sorted set: token of one who waits -> ms until when."""
+    return f"{PREFIX}lock:{{{name}}}:waiters"
+
+
+def lock_wake(name: str) -> str:
+    """List on which those who wait are woken, one at a time."""
+    return f"{PREFIX}lock:{{{name}}}:wake"
+
+
+def redlock(name: str) -> str:
+    """String on each of several masters: token of the holder."""
+    return f"{PREFIX}redlock:{name}"
+
+
+TALLY_MINUTES = 6
+"""How many minutes the ring of a board's tally holds."""
+
+
+def tallied(name: str) -> tuple[str, ...]:
+    """Every key that counting a board's events makes."""
+    ring = (tally_minute(name, slot) for slot in range(TALLY_MINUTES))
+    return (fates(events(name)), tally(name), active(name), *ring, dead(events(name)))

@@ -48,12 +48,19 @@ class Scripts:
         self._replicated = replicated
         self._known = {path.stem: client.register_script(path.read_bytes()) for path in sorted(LUA.glob("*.lua"))}
 
-    def read(self, name: str, keys: Sequence[str], args: Sequence[str | int]) -> Any:
+    def read(self, name: str, keys: Sequence[str], args: Sequence[str | int | bytes]) -> Any:
         """Run a script that only reads. Raises StoreUnavailable. One round trip (two the first time)."""
         with answering():
             return self._known[name](keys=keys, args=args)
 
-    def write(self, name: str, keys: Sequence[str], args: Sequence[str | int]) -> Any:
+    def read_many(self, name: str, calls: Sequence[tuple[Sequence[str], Sequence[str | int]]]) -> list[Any]:
+        """Run one script many times with (keys, args). Raises StoreUnavailable. Two round trips in all."""
+        with answering(), self._client.pipeline(transaction=False) as pipe:
+            for keys, args in calls:
+                self._known[name](keys=keys, args=args, client=pipe)
+            return list(pipe.execute()) if calls else []
+
+    def write(self, name: str, keys: Sequence[str], args: Sequence[str | int | bytes]) -> Any:
         """Run a script that writes; when it returns, the write is as durable as DURABILITY promises.
 
         Raises StoreUnavailable; the write may then have happened, but was not acknowledged. One round trip.
@@ -70,7 +77,7 @@ class Scripts:
             raise StoreUnavailable("No replica confirmed the write in time (DURABILITY=replicated); not acknowledged.")
         return reply
 
-    def _call_and_wait(self, name: str, keys: Sequence[str], args: Sequence[str | int]) -> tuple[Any, int]:
+    def _call_and_wait(self, name: str, keys: Sequence[str], args: Sequence[str | int | bytes]) -> tuple[Any, int]:
         # WAIT counts for the writes of its own connection; not by the driver's script object, which would first ask
         # whether the server knows the script
         with self._client.pipeline(transaction=False) as pipe:

@@ -13,15 +13,17 @@ from dashboard.core.analytics import Analytics, as_point
 from dashboard.core.boards import Boards
 from dashboard.core.rankings import Place, Rankings
 from dashboard.core.scores import Scores, clean_player
-from dashboard.errors import UnsupportedMedia
 from dashboard.values import Board, Page
 from dashboard.web import models
-from dashboard.web.bodies import parse
+from dashboard.web.bodies import read_json
 from dashboard.web.guards import Guard, key_of
+from dashboard.web.limits import Door
 from dashboard.web.submit import submit
 
 
-def make_api(boards: Boards, scores: Scores, rankings: Rankings, analytics: Analytics, guard: Guard) -> Blueprint:
+def make_api(
+    boards: Boards, scores: Scores, rankings: Rankings, analytics: Analytics, guard: Guard, door: Door
+) -> Blueprint:
     """The blueprint under /api/v1."""
     api = Blueprint("api", __name__, url_prefix="/api/v1")
 
@@ -29,6 +31,8 @@ def make_api(boards: Boards, scores: Scores, rankings: Rankings, analytics: Anal
     def check_key() -> None:
         if request.method not in ("GET", "HEAD", "OPTIONS") and request.endpoint != "api.standings":
             guard.may_write(key_of(request.headers))
+        elif request.method != "OPTIONS":
+            door.take("read")
 
     @api.get("/boards")
     def list_boards() -> ResponseReturnValue:
@@ -40,7 +44,7 @@ def make_api(boards: Boards, scores: Scores, rankings: Rankings, analytics: Anal
 
     @api.put("/boards/<board>")
     def put_board(board: str) -> ResponseReturnValue:
-        settings = models.validate(models.BoardIn, _json()).value()
+        settings = models.validate(models.BoardIn, read_json(request)).value()
         stored, new = boards.put(models.clean_name(board), settings)
         return jsonify(_board(boards.with_players(stored))), 201 if new else 200
 
@@ -51,7 +55,9 @@ def make_api(boards: Boards, scores: Scores, rankings: Rankings, analytics: Anal
 
     @api.post("/boards/<board>/scores")
     def post_scores(board: str) -> ResponseReturnValue:
-        return jsonify(submit(scores, models.clean_name(board), _json()))
+        name, body = models.clean_name(board), read_json(request)
+        door.scores(body)
+        return jsonify(submit(scores, name, body))
 
     @api.get("/boards/<board>/top")
     def top(board: str) -> ResponseReturnValue:
@@ -77,14 +83,14 @@ def make_api(boards: Boards, scores: Scores, rankings: Rankings, analytics: Anal
     def remove_player(board: str, player: str) -> ResponseReturnValue:
         guard.may_operate(key_of(request.headers))
         name, who = models.clean_name(board), clean_player(player)
-        reason = models.validate(models.RemovalIn, _json()).reason
+        reason = models.validate(models.RemovalIn, read_json(request)).reason
         position = scores.remove(name, who, reason=reason, by="operator")
         return jsonify({"player": who, "removed": True, "position": position})
 
     @api.post("/boards/<board>/standings")
     def standings(board: str) -> ResponseReturnValue:
         query = models.validate(models.PeriodQuery, request.args.to_dict(), "query")
-        players = models.validate(models.StandingsIn, _json()).players
+        players = models.validate(models.StandingsIn, read_json(request)).players
         page = rankings.standings(models.clean_name(board), players, query.period, at_ms=query.at)
         return jsonify(_page(page) | {"missing": page.missing})
 
@@ -98,12 +104,6 @@ def make_api(boards: Boards, scores: Scores, rankings: Rankings, analytics: Anal
         return jsonify(answer | {"points": [as_point(point) for point in points]})
 
     return api
-
-
-def _json() -> Any:
-    if request.mimetype != "application/json":
-        raise UnsupportedMedia("Send JSON, and say so: -H 'Content-Type: application/json'.")
-    return parse(request.get_data(cache=False))
 
 
 def _board(board: Board) -> dict[str, Any]:

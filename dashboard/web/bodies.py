@@ -9,12 +9,21 @@ import re
 from collections import Counter
 from typing import Any, NoReturn
 
-from dashboard.errors import MalformedInput, TooLarge
+from flask import Request
+
+from dashboard.errors import MalformedInput, TooLarge, UnsupportedMedia
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[{]+|[\]}]+")
+
+
+def read_json(request: Request) -> Any:
+    """The value of a request's body. Raises UnsupportedMedia, MalformedInput, TooLarge."""
+    if request.mimetype != "application/json":
+        raise UnsupportedMedia("Send JSON, and say so: -H 'Content-Type: application/json'.")
+    return parse(request.get_data(cache=False))
 
 
 def parse(body: bytes) -> Any:

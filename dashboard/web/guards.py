@@ -30,6 +30,12 @@ class Guard:
         if self._operator is not None and not self._is_operator(key):
             raise Unauthorized("Only an operator may do this: send OPERATOR_KEY as X-API-Key.")
 
+    def accepts(self, key: str | None) -> bool:
+        """Whether a key tells one caller from another: it is a known one, or no keys are configured."""
+        if not self._keys:
+            return bool(key)
+        return self._is_one_of(key, self._keys) or self._is_operator(key)
+
     def _is_operator(self, key: str | None) -> bool:
         return self._operator is not None and self._is_one_of(key, (self._operator,))
 

@@ -4,7 +4,9 @@ Owns: fields, types, limits and the pointers of what is wrong. Leaves to others:
 """
 
 import re
+import unicodedata
 from collections.abc import Callable
+from datetime import date
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -19,7 +21,7 @@ from pydantic import (
 from dashboard.core.periods import parse_time
 from dashboard.core.scores import BATCH, clean_player, clean_score
 from dashboard.errors import InvalidInput, ScorecastError
-from dashboard.values import BoardSettings, Order, PeriodKind, Rule, Score
+from dashboard.values import BoardSettings, Order, PeriodKind, Profile, Rule, Score
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.-]{0,63}")
 LISTED = 20
@@ -52,10 +54,32 @@ def _unique(kinds: tuple[PeriodKind, ...]) -> tuple[PeriodKind, ...]:
     return kinds
 
 
+def _words(value: str) -> str:
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+        raise ValueError("a text without control characters")
+    return unicodedata.normalize("NFC", value)
+
+
+def _email(value: str) -> str:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", _words(value)):
+        raise ValueError("an address such as ada@example.com")
+    return value
+
+
+def _day(value: str) -> str:
+    try:
+        return date.fromisoformat(value).isoformat()
+    except ValueError:
+        raise ValueError("a date such as 2026-11-23") from None
+
+
 Player = Annotated[str, BeforeValidator(_with(clean_player))]
 Points = Annotated[int, BeforeValidator(_with(clean_score))]
 Instant = Annotated[int, BeforeValidator(_with(parse_time))]
 Name = Annotated[str, BeforeValidator(_with(clean_name))]
+Day = Annotated[str, AfterValidator(_day)]
+Words = Annotated[str, AfterValidator(_words)]
+Email = Annotated[str, AfterValidator(_email)]
 
 
 class Model(BaseModel):
@@ -97,15 +121,56 @@ class StandingsIn(Model):
     players: Annotated[list[Player], Field(min_length=1, max_length=1000)]
 
 
+class UserIn(Model):
+    """A user, whole: what is left out is not known."""
+
+    name: Words = Field(min_length=1, max_length=128)
+    username: Words = Field(min_length=1, max_length=64)
+    email: Email | None = Field(None, max_length=254)
+    city: Words | None = Field(None, min_length=1, max_length=128)
+    country: Words | None = Field(None, min_length=1, max_length=128)
+    joined: Day | None = None
+
+    def value(self) -> Profile:
+        return Profile(**dict(self))
+
+
 class RemovalIn(Model):
     """Why a player is removed."""
 
     reason: str = Field(min_length=1, max_length=500)
 
 
+class MessageIn(Model):
+    """What is published: a text, or any JSON."""
+
+    message: Any
+
+
+class PublishIn(MessageIn):
+    channel: Any
+
+
+class LockIn(Model):
+    """For how long a lock is taken, and how long to wait for it."""
+
+    ttl_ms: int = Field(ge=10, le=86_400_000)
+    wait_ms: int = Field(0, ge=0, le=30_000)
+
+
+class RenewIn(Model):
+    token: str = Field(min_length=1, max_length=128)
+    ttl_ms: int | None = Field(None, ge=10, le=86_400_000)
+
+
+class TokenIn(Model):
+    token: str = Field(min_length=1, max_length=128)
+
+
 class SubscribeIn(Model):
     topic: str
     limit: int | None = Field(None, ge=1, le=1000)
+    after: str | None = Field(None, max_length=64)
 
 
 class TopicIn(Model):

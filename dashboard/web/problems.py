@@ -1,10 +1,12 @@
 """Errors as RFC 9457 problem documents. HTTP status numbers are written here and nowhere else."""
 
+import math
 from typing import Any
 
 from dashboard import errors
 
 MEDIA_TYPE = "application/problem+json"
+MOST_LIMITS = 10
 
 STATUS: dict[type[errors.ScorecastError], int] = {
     errors.ScorecastError: 500,
@@ -23,6 +25,16 @@ STATUS: dict[type[errors.ScorecastError], int] = {
     errors.NotSubscribed: 409,
     errors.BoardConflict: 409,
     errors.MarkMoved: 409,
+    errors.RateLimited: 429,
+    errors.LockHeld: 409,
+    errors.LockLost: 409,
+    errors.UserNotFound: 404,
+    errors.SourceUnavailable: 503,
+    errors.PaymentNotFound: 404,
+    errors.StreamNotFound: 404,
+    errors.StreamFull: 503,
+    errors.EntryNotFound: 404,
+    errors.SignedOut: 401,
     errors.TooLarge: 413,
     errors.UnsupportedMedia: 415,
     errors.InvalidInput: 422,
@@ -48,4 +60,32 @@ def problem(error: errors.ScorecastError, at: str = "") -> Problem:
     }
     if isinstance(error, errors.InvalidInput) and error.errors:
         document["errors"] = [{"pointer": at + pointer, "message": message} for pointer, message in error.errors]
+    if isinstance(error, errors.RateLimited):
+        document |= _limits(error)
     return document
+
+
+def retry_after_s(error: errors.ScorecastError) -> int | None:
+    """When to try again, in whole seconds; None where that is no use."""
+    if not error.temporary:
+        return None
+    refused = [d for d in error.evidence.get("decisions", ()) if not d.allowed]
+    return max((1, *(whole_s(d.reset_s if d.retry_after_s is None else d.retry_after_s) for d in refused)))
+
+
+def whole_s(seconds: float) -> int:
+    """Whole seconds, rounded up: after them the time has passed for sure."""
+    return math.ceil(seconds)
+
+
+def _limits(error: errors.RateLimited) -> Problem:
+    decisions = error.evidence.get("decisions", ())
+    return {
+        "retry_after_s": retry_after_s(error),
+        "violated-policies": sorted({d.policy for d in decisions if not d.allowed}),  # the draft's own word
+        "limits": [
+            {"policy": d.policy, "limit": d.limit, "window_s": d.window_s, "remaining": d.remaining}
+            for d in decisions
+            if not d.allowed
+        ][:MOST_LIMITS],
+    }

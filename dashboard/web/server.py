@@ -21,7 +21,7 @@ from dashboard import errors
 from dashboard.web.bodies import MAX_BYTES
 from dashboard.web.environ import PlayerConverter, adapt, check_path
 from dashboard.web.packets import Json, Packet
-from dashboard.web.problems import MEDIA_TYPE, problem
+from dashboard.web.problems import MEDIA_TYPE, problem, retry_after_s
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +102,7 @@ def _serve_eventlet(flask: Flask, listener: socket.socket) -> Callable[[], None]
 
     most = _raise_descriptor_limit() - SPARE_FILES
     options = {"log_output": False, "max_size": most, "debug": False, "keepalive": True}
+    options["capitalize_response_headers"] = False
     server = eventlet.spawn(eventlet.wsgi.server, listener, flask, **options)
     return lambda: server.kill()
 
@@ -149,8 +150,8 @@ def _as_problem(error: Exception) -> ResponseReturnValue:
         known = errors.ScorecastError("The server made a mistake; its log says more.")
     document = problem(known)
     response = Response(json.dumps(document), document["status"], content_type=MEDIA_TYPE)
-    if known.temporary:
-        response.headers["Retry-After"] = "1"
+    if (wait_s := retry_after_s(known)) is not None:
+        response.headers["Retry-After"] = str(wait_s)
     if isinstance(error, HTTPException) and error.response is None:
         for name, value in error.get_headers():
             if name == "Allow":

@@ -10,14 +10,19 @@ from typing import Any, Protocol
 
 from flask_socketio import SocketIO
 
+from dashboard.core.limits import Caller
 from dashboard.core.scores import Scores
 from dashboard.errors import InvalidInput, NotFound, ScorecastError
 from dashboard.web import models
 from dashboard.web.guards import Guard, key_of
+from dashboard.web.limits import Door
 from dashboard.web.problems import problem
 from dashboard.web.submit import submit
 
 log = logging.getLogger(__name__)
+
+NOBODY = Caller("unknown")
+"""Whose connection ended while its last events were handled."""
 
 Answer = dict[str, Any]
 
@@ -25,16 +30,20 @@ Answer = dict[str, Any]
 class Feeds(Protocol):
     """What a connection can watch."""
 
-    def subscribe(self, viewer: str, topic: str, limit: int | None) -> Answer: ...
+    def subscribe(self, viewer: str, topic: str, limit: int | None, after: str | None) -> Answer: ...
     def unsubscribe(self, viewer: str, topic: str) -> None: ...
     def sync(self, viewer: str, topic: str, position: str) -> int: ...
     def gone(self, viewer: str) -> None: ...
 
 
-def bind(socketio: SocketIO, feeds: Feeds, scores: Scores, guard: Guard) -> None:
+Publish = Callable[[object, object], Answer]
+
+
+def bind(socketio: SocketIO, feeds: Feeds, scores: Scores, guard: Guard, door: Door, send: Publish) -> None:
     """Attach the event handlers to a server."""
     server = socketio.server
     keys: dict[str, str | None] = {}
+    callers: dict[str, Caller] = {}
 
     @server.on("connect")  # type: ignore[untyped-decorator]
     def connect(sid: str, environ: dict[str, Any], auth: object = None) -> None:
@@ -42,16 +51,19 @@ def bind(socketio: SocketIO, feeds: Feeds, scores: Scores, guard: Guard) -> None
         headers = {"X-API-Key": environ.get("HTTP_X_API_KEY", "")}
         headers["Authorization"] = environ.get("HTTP_AUTHORIZATION", "")
         keys[sid] = given if isinstance(given, str) else key_of(headers)
+        callers[sid] = door.caller(environ.get("REMOTE_ADDR"), keys[sid])
 
     @server.on("disconnect")  # type: ignore[untyped-decorator]
     def disconnect(sid: str, reason: str = "") -> None:
         keys.pop(sid, None)
+        callers.pop(sid, None)
         feeds.gone(sid)
 
     def subscribe(sid: str, data: object) -> Answer:
         wanted = models.validate(models.SubscribeIn, data, "payload")
+        door.take_for(callers.get(sid, NOBODY), "read")
         try:
-            return feeds.subscribe(sid, wanted.topic, wanted.limit)
+            return feeds.subscribe(sid, wanted.topic, wanted.limit, wanted.after)
         finally:
             if sid not in keys:  # it waited for the store, and meanwhile its connection ended
                 feeds.gone(sid)
@@ -66,6 +78,7 @@ def bind(socketio: SocketIO, feeds: Feeds, scores: Scores, guard: Guard) -> None
         board, body = _split_board(data)
         if "scores" in body:
             raise InvalidInput("Send many scores with the event `scores`.", ("/scores", "unknown field"))
+        door.scores(body, callers.get(sid, NOBODY))
         return submit(scores, board, body)
 
     def many(sid: str, data: object) -> Answer:
@@ -73,7 +86,14 @@ def bind(socketio: SocketIO, feeds: Feeds, scores: Scores, guard: Guard) -> None
         board, body = _split_board(data)
         if "scores" not in body:
             raise InvalidInput("The event `scores` has a list `scores`.", ("/scores", "is missing"))
+        door.scores(body, callers.get(sid, NOBODY))
         return submit(scores, board, body)
+
+    def publish(sid: str, data: object) -> Answer:
+        guard.may_write(keys.get(sid))
+        door.take_for(callers.get(sid, NOBODY), "publish")
+        given = models.validate(models.PublishIn, data, "payload")
+        return send(given.channel, given.message)
 
     def sync(sid: str, data: object) -> Answer:
         wanted = models.validate(models.SyncIn, data, "payload")
@@ -84,6 +104,7 @@ def bind(socketio: SocketIO, feeds: Feeds, scores: Scores, guard: Guard) -> None
         "unsubscribe": unsubscribe,
         "score": score,
         "scores": many,
+        "publish": publish,
         "sync": sync,
     }
 

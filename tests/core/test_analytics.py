@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from dashboard.app import Parts
 from dashboard.core.analytics import STEP_S, as_point
 from dashboard.errors import InvalidInput
+from dashboard.parts import Parts
 from dashboard.store import keys
 from dashboard.values import MAX_SCORE, BoardSettings, Mark, PeriodKind, Pulse, Result, Score, Standing
 from tests.core.times import DAY_MS, away_from_midnight, store_ms, wait_until_ms

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from dashboard.app import Parts
 from dashboard.core.boards import ABSENT, Boards
 from dashboard.core.periods import period
 from dashboard.core.rankings import Rankings
@@ -22,6 +21,7 @@ from dashboard.errors import (
     PlayerNotFound,
     ScorecastError,
 )
+from dashboard.parts import Parts
 from dashboard.store import keys
 from dashboard.store.scripts import Scripts
 from dashboard.values import BoardSettings, Mark, PeriodKind, Result, Score

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 import redis
 
-from dashboard.app import Parts, open_parts
 from dashboard.config import Settings
 from dashboard.core.batches import MOST_ROWS, Place
 from dashboard.core.imports import Importer, Job, Outcome, Watch
 from dashboard.core.mappings import Condition, Mapping
 from dashboard.core.refusals import Refusal
 from dashboard.errors import ImportFailed, StoreUnavailable
+from dashboard.parts import Parts, open_parts
 from dashboard.values import MAX_SCORE, BoardSettings
 from tests.store.hold import servers_in, wait_until
 

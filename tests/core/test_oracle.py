@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from dashboard.app import Parts
 from dashboard.core.periods import period
 from dashboard.errors import PlayerNotFound, ScoreOutOfRange
+from dashboard.parts import Parts
 from dashboard.values import MAX_SCORE, BoardSettings, PeriodKind, Result, Score, Standing
 
 KINDS: tuple[PeriodKind, ...] = ("all", "day", "week", "month")

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dashboard.app import Parts, open_parts
 from dashboard.config import Settings
 from dashboard.core.periods import period
 from dashboard.core.rankings import BINS, percentile
 from dashboard.errors import BadCursor, PlayerNotFound
+from dashboard.parts import Parts, open_parts
 from dashboard.store import keys
 from dashboard.values import MAX_SCORE, BoardSettings, Distribution, Mark, Order, Result, Score, Standing
 from tests.core.times import DAY_MS, away_from_midnight, store_ms, with_host_clock

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from dashboard.app import Parts
 from dashboard.core.periods import period
 from dashboard.core.scores import AHEAD_MS, BATCH, clean_player, clean_score
 from dashboard.errors import InvalidInput, MarkMoved, PlayerNotFound, ScorecastError, ScoreOutOfRange, TooLate
+from dashboard.parts import Parts
 from dashboard.store import keys
 from dashboard.values import MAX_SCORE, BoardSettings, Mark, Order, PeriodKind, Result, Rule, Score
 from tests.core.times import DAY_MS, away_from_midnight, store_ms, wait_until_ms, with_host_clock

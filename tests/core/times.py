@@ -3,12 +3,12 @@
 import time
 from dataclasses import replace
 
-from dashboard.app import Parts
 from dashboard.core.analytics import Analytics
 from dashboard.core.boards import Boards
 from dashboard.core.clock import Clock
 from dashboard.core.rankings import Rankings
 from dashboard.core.scores import Scores
+from dashboard.parts import Parts
 from dashboard.store.client import Client
 from dashboard.store.scripts import Scripts
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.app import Parts, open_parts
 from dashboard.config import Settings
 from dashboard.core.imports import Importer, Job, Watch
 from dashboard.core.mappings import Mapping
+from dashboard.parts import Parts, open_parts
 from dashboard.store import keys
 from dashboard.store.client import Client
 from dashboard.values import BoardSettings, Result, Score

@@ -10,11 +10,11 @@ import time
 from itertools import count
 from pathlib import Path
 
-from dashboard.app import open_parts
 from dashboard.config import Settings
 from dashboard.core.batches import Batch, Batches, Place
 from dashboard.core.imports import Importer, Job, Watch
 from dashboard.core.mappings import Mapping
+from dashboard.parts import open_parts
 from dashboard.values import Mark
 
 BOARD = "goals"

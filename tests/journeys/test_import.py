@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.app import open_parts
 from dashboard.config import Settings
+from dashboard.parts import open_parts
 from tests.conftest import ROOT, SHARED, Api, Start
 
 GOALS = SHARED / "data" / "goalscorers.csv"

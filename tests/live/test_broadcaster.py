@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from dashboard.app import Parts
 from dashboard.core.boards import Boards, Version
 from dashboard.core.clock import Clock
 from dashboard.core.scores import BATCH
@@ -15,6 +14,7 @@ from dashboard.errors import InvalidInput, NotSubscribed, SyncTimeout
 from dashboard.live import broadcaster as module
 from dashboard.live.doorbell import Doorbell
 from dashboard.live.topics import parse_topic
+from dashboard.parts import Parts
 from dashboard.store.client import connect
 from dashboard.values import BoardSettings, Result, Score
 from tests.live.stage import Stage

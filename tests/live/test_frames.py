@@ -19,9 +19,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from dashboard.app import Parts
 from dashboard.core.clock import Clock
 from dashboard.errors import BoardConflict, BoardNotFound, InvalidInput, NotSubscribed, PlayerNotFound, ScorecastError
+from dashboard.parts import Parts
 from dashboard.values import BoardSettings, Score
 from tests.live.stage import Frame, Stage
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from dashboard.app import open_parts
 from dashboard.config import Settings
 from dashboard.errors import BadSetting, StoreStartFailed
+from dashboard.parts import open_parts
 from dashboard.store.client import ALLOWED, Client, connect
 from dashboard.values import Score
 from tests.store.servers import Valkey, proxy, valkey

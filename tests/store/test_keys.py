@@ -7,9 +7,9 @@ import pytest
 import redis
 from redis.crc import key_slot
 
-from dashboard.app import open_parts
 from dashboard.config import Settings
 from dashboard.core.rankings import Rankings
+from dashboard.parts import open_parts
 from dashboard.store import keys
 from dashboard.values import BoardSettings, Mark, Result, Score
 from tests.store.servers import free_port, valkey, wait_for

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import redis
 
-from dashboard.app import Parts, open_parts
 from dashboard.config import Settings
 from dashboard.core.boards import Boards
 from dashboard.core.scores import Scores
 from dashboard.errors import MarkMoved, StoreUnavailable
+from dashboard.parts import Parts, open_parts
 from dashboard.store import keys
 from dashboard.store.client import Client, connect
 from dashboard.store.scripts import REPLICA_WAIT_MS, Scripts, answering

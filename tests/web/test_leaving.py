@@ -3,10 +3,10 @@
 import pytest
 from flask_socketio import SocketIO
 
-from dashboard.app import Parts
 from dashboard.live.broadcaster import Broadcaster
 from dashboard.live.feeds import Feeds
 from dashboard.live.pulse import PulseFeed
+from dashboard.parts import Parts
 from dashboard.web.guards import Guard
 from dashboard.web.server import make_flask, make_socketio
 from dashboard.web.sockets import bind

@@ -1,0 +1,30 @@
+"""The reporter: once a second, what this process counted goes into the shared account of the busiest subjects.
+
+Leaves to others: what is counted (its `report` is handed in).
+"""
+
+import logging
+from collections.abc import Callable
+from threading import Event
+
+log = logging.getLogger(__name__)
+
+BEAT_S = 1.0
+
+
+class Reporter:
+    """Calls `report` until `stop`; a call that fails is logged, and the next beat tries again."""
+
+    def __init__(self, report: Callable[[], None]) -> None:
+        self._report = report
+        self._stop = Event()
+
+    def run(self) -> None:
+        while not self._stop.wait(BEAT_S):
+            try:
+                self._report()
+            except Exception:
+                log.exception("the account of rate limits failed; the next beat tries again")
+
+    def stop(self) -> None:
+        self._stop.set()

@@ -1,0 +1,117 @@
+"""Rate limits at the door: who calls, what the answer's headers say, and `GET /api/v1/limits`.
+
+Owns: `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10) and `Retry-After`. Leaves to others:
+deciding (`core/limits.py`), the problem document (`problems.py`).
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from flask import Blueprint, Response, g, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from dashboard.core.limits import Caller, Limits
+from dashboard.core.scores import BATCH, clean_player
+from dashboard.errors import InvalidInput, RateLimited
+from dashboard.values import RateDecision
+from dashboard.web.guards import Guard, key_of
+from dashboard.web.problems import whole_s
+
+
+class Door:
+    """Limits for whoever comes by HTTP or by socket."""
+
+    def __init__(self, limits: Limits, guard: Guard) -> None:
+        self._limits = limits
+        self._guard = guard
+
+    def caller(self, address: str | None, key: str | None) -> Caller:
+        """A key counts as a subject where the server knows it, or knows none; else anybody could make up new ones."""
+        return Caller(address or "unknown", key if self._guard.accepts(key) else None)
+
+    def take(self, guard: str, n: int = 1, players: Mapping[str, int] | None = None) -> None:
+        """In a request: take `n` of what is guarded. The answer, whatever it is, will carry the headers.
+
+        Raises RateLimited, StoreUnavailable. One round trip, none where the guard has no policy.
+        """
+        if not self._limits.guards(guard):
+            return
+        caller = self.caller(request.remote_addr, key_of(request.headers))
+        try:
+            _said().extend(self._limits.take(guard, caller, n, players))
+        except RateLimited as refused:
+            _said().extend(refused.evidence["decisions"])
+            raise
+
+    def take_for(self, caller: Caller, guard: str, n: int = 1, players: Mapping[str, int] | None = None) -> None:
+        """On a socket: as `take`; a refusal's problem document says what the headers would."""
+        self._limits.take(guard, caller, n, players)
+
+    def scores(self, body: object, caller: Caller | None = None) -> None:
+        """Take what a body of one score or of a batch costs: one for each score. In a request, or for a caller."""
+        if not self._limits.guards("score"):
+            return
+        items = body.get("scores") if isinstance(body, dict) else None
+        if not isinstance(items, list) or not 1 <= len(items) <= BATCH:
+            items = [body]
+        players = Counter(filter(None, map(_player, items))) if self._limits.guards("score", "player") else None
+        if caller is None:
+            self.take("score", len(items), players)
+        else:
+            self.take_for(caller, "score", len(items), players)
+
+    def watch(self, blueprint: Blueprint, guard: str, methods: Iterable[str]) -> None:
+        """Take one before every request of a blueprint with one of these methods."""
+
+        @blueprint.before_request
+        def take() -> None:
+            if request.method in methods:
+                self.take(guard)
+
+
+def make_limits(limits: Limits) -> Blueprint:
+    """The blueprint of `GET /api/v1/limits`; it also writes the headers of every other blueprint's answers."""
+    blueprint = Blueprint("limits", __name__, url_prefix="/api/v1")
+
+    @blueprint.get("/limits")
+    def show() -> ResponseReturnValue:
+        limits.report()
+        return jsonify(limits.state())
+
+    @blueprint.after_app_request
+    def write_headers(response: Response) -> Response:
+        if decisions := g.get("rate_decisions"):
+            response.headers["RateLimit-Policy"] = ", ".join(
+                f'"{d.policy}";q={d.limit};w={d.window_s}' for d in _tightest(decisions)
+            )
+            response.headers["RateLimit"] = ", ".join(
+                f'"{d.policy}";r={d.remaining};t={whole_s(d.more_s)}' for d in _tightest(decisions)
+            )
+        return response
+
+    return blueprint
+
+
+def _player(item: object) -> str | None:
+    """Whose score it is; None where that is not clear, so that another check refuses the score."""
+    try:
+        return clean_player(item["player"]) if isinstance(item, dict) else None
+    except (KeyError, InvalidInput):
+        return None
+
+
+def _said() -> list[RateDecision]:
+    if "rate_decisions" not in g:
+        g.rate_decisions = []
+    decisions: list[RateDecision] = g.rate_decisions
+    return decisions
+
+
+def _tightest(decisions: Iterable[RateDecision]) -> list[RateDecision]:
+    """One for each policy: of several players' limits the one that will be reached first."""
+    found: dict[str, RateDecision] = {}
+    for decision in decisions:
+        other = found.get(decision.policy)
+        if other is None or decision.remaining < other.remaining:
+            found[decision.policy] = decision
+    return list(found.values())

@@ -1,0 +1,38 @@
+"""Streams over HTTP: what is in them, who works on them, and putting dead letters back."""
+
+from flask import Blueprint, jsonify, request
+from flask.typing import ResponseReturnValue
+from pydantic import BaseModel, ConfigDict, Field
+
+from dashboard.core.streams import Streams
+from dashboard.web import models
+from dashboard.web.guards import Guard, key_of
+
+
+class ListQuery(BaseModel):
+    """How many."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    limit: int = Field(100, ge=1, le=1000)
+
+
+def make_streams(streams: Streams, guard: Guard) -> Blueprint:
+    """The blueprint under /api/v1/streams."""
+    blueprint = Blueprint("streams", __name__, url_prefix="/api/v1/streams")
+
+    @blueprint.get("")
+    def list_streams() -> ResponseReturnValue:
+        limit = models.validate(ListQuery, request.args.to_dict(), "query").limit
+        return jsonify({"streams": streams.list(limit)})
+
+    @blueprint.get("/<stream>")
+    def get_stream(stream: str) -> ResponseReturnValue:
+        limit = models.validate(ListQuery, request.args.to_dict(), "query").limit
+        return jsonify(streams.show(stream, limit))
+
+    @blueprint.post("/<stream>/dead/<id>/retry")
+    def retry(stream: str, id: str) -> ResponseReturnValue:
+        guard.may_operate(key_of(request.headers))
+        return jsonify({"stream": stream, "id": streams.retry(stream, id)}), 202
+
+    return blueprint
