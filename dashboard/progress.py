@@ -62,6 +62,7 @@ class Progress(Watch):
                     file=self._stream,
                     bar_format=BAR,
                     leave=False,
+                    miniters=1,  # redraw by the clock alone: after a wait, the usual guess would show nothing for long
                     ncols=size.columns,
                     nrows=size.lines,
                 )

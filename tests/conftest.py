@@ -43,7 +43,9 @@ class ServerProcess:
         command = [sys.executable, str(ROOT / "run.py"), "--data-dir", str(data_dir), *flags]
         if "--port" not in flags:
             command += ["--port", "0"]
-        clean = {name: value for name, value in os.environ.items() if name not in {f.upper() for f in Settings.model_fields}}
+        clean = {
+            name: value for name, value in os.environ.items() if name not in {f.upper() for f in Settings.model_fields}
+        }
         self.process = subprocess.Popen(
             command,
             cwd=data_dir,  # no .env of the checkout

@@ -32,6 +32,18 @@ export function merge(base, over) {
   return out;
 }
 
+const waiting = []; // charts that are due; one a frame, so that rows never wait for all of them
+
+function drawNext() {
+  const draw = waiting.shift();
+  if (waiting.length) requestAnimationFrame(drawNext);
+  draw();
+}
+
+function queue(draw) {
+  if (waiting.push(draw) === 1) requestAnimationFrame(drawNext);
+}
+
 export class Chart {
   #el;
   #base;
@@ -39,7 +51,7 @@ export class Chart {
   #draw;
   #drawn = "";
   /** Draw soon. */
-  request = soon(() => this.#now(), PACE_MS);
+  request = soon(() => queue(() => this.#now()), PACE_MS);
 
   /** @param draw () => { data: [...], layout: {...} } to lay over the base, or null to leave the chart as it is */
   constructor(el, base, draw) {

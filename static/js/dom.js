@@ -28,21 +28,20 @@ const LOST_MS = 2000;
  * `pace_ms`. A page that cannot keep up so leaves out pictures, never news; a hidden page draws nothing.
  */
 export function soon(draw, pace_ms = 0) {
-  let asked_ms = -Infinity, drawn_ms = -Infinity, round = 0;
+  let asked_ms = -Infinity, drawn_ms = -Infinity, timer, frame;
+  const paint = () => {
+    asked_ms = -Infinity;
+    drawn_ms = performance.now();
+    draw();
+  };
   return () => {
-    const now = performance.now();
-    if (now - asked_ms < pace_ms + LOST_MS) return; // on its way; if a browser forgets it, the next call asks again
+    const now = performance.now(), wait = drawn_ms + pace_ms - now;
+    if (now - asked_ms < pace_ms + LOST_MS) return; // on its way; if a browser forgets it, a later call asks again
     asked_ms = now;
-    const mine = ++round;
-    const paint = () => {
-      if (mine !== round) return;
-      asked_ms = -Infinity;
-      drawn_ms = performance.now();
-      draw();
-    };
-    const wait = drawn_ms + pace_ms - now;
-    if (wait > 0) setTimeout(() => requestAnimationFrame(paint), wait);
-    else requestAnimationFrame(paint);
+    clearTimeout(timer);
+    cancelAnimationFrame(frame);
+    if (wait > 0) timer = setTimeout(() => { frame = requestAnimationFrame(paint); }, wait);
+    else frame = requestAnimationFrame(paint);
   };
 }
 

@@ -42,11 +42,14 @@ def test_suggestions_are_chosen_with_the_keyboard(crowded: str, open_viewer: Ope
     viewer.until("rows().length === 11 && rows()[5][1] === 'player-500'")
     assert neighbours(viewer) == [f"player-{n}" for n in range(495, 506)]
     assert viewer.text("#view-word") == "Around player-500"
+    focused = "document.activeElement.closest('.row')?.dataset.player + ' ' + !!document.activeElement.closest('#own')"
+    assert viewer.run(f"() => {focused}") == "player-500 false", "the focus goes with the viewer"
     assert viewer.page.url.endswith("&player=player-500")
     keyboard.press("Escape")
     viewer.until("rows()[0][0] === 1 && rows().length === 10")
     viewer.until("document.querySelector('#own .row')?.dataset.player === 'player-500'")
     assert viewer.text("#own .rank") == "500"
+    assert viewer.run(f"() => {focused}") == "player-500 true", "and comes back"
     assert viewer.wrong == []
 
 

@@ -3,14 +3,18 @@
 import csv
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -22,6 +26,28 @@ GOALS = SHARED / "data" / "goalscorers.csv"
 KILLED = Path(__file__).with_name("killed_import.py")
 
 pytestmark = pytest.mark.skipif(not GOALS.exists(), reason="goalscorers.csv is not beside this checkout")
+
+
+class Screen:
+    """A terminal to write to, and what was written to it."""
+
+    def __init__(self) -> None:
+        self._master, self.terminal = os.openpty()
+        self.text = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        os.close(self.terminal)
+        os.close(self._master)
+
+    def read_until(self, is_there: Callable[[str], bool], within_s: float = 30.0) -> None:
+        deadline = time.monotonic() + within_s
+        while not is_there(self.text):
+            ready, _, _ = select.select([self._master], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, f"not within {within_s} s: {self.text}"
+            self.text += os.read(self._master, 4096).decode(errors="replace")
 
 
 def plain_count(file: Path = GOALS, only: str | None = None) -> Counter[str]:
@@ -58,21 +84,24 @@ def run(data_dir: Path, *more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command(data_dir, *more), cwd=data_dir, text=True, capture_output=True, check=False)
 
 
+@contextmanager
+def importing(percent: int, data_dir: Path, *more: str) -> Iterator[tuple["subprocess.Popen[bytes]", Screen]]:
+    """An import on a terminal, whose bar has come so far."""
+    with Screen() as screen:
+        words = command(data_dir, *more)
+        process = subprocess.Popen(words, cwd=data_dir, stderr=screen.terminal, stdout=subprocess.DEVNULL)
+        try:
+            screen.read_until(lambda text: any(int(n) >= percent for n in re.findall(r"(\d+)%", text)))
+            yield process, screen
+        finally:
+            process.kill()
+            process.wait(20)
+
+
 def killed_at(percent: int, data_dir: Path, *more: str) -> None:
-    """Run it on a terminal, and kill it once its bar has come so far."""
-    screen, terminal = os.openpty()
-    importer = subprocess.Popen(command(data_dir, *more), cwd=data_dir, stderr=terminal, stdout=subprocess.DEVNULL)
-    os.close(terminal)
-    shown = ""
-    try:
-        while not any(int(n) >= percent for n in re.findall(r"(\d+)%", shown)):
-            shown += os.read(screen, 4096).decode(errors="replace")
-        importer.kill()
-        assert importer.wait(20) == -signal.SIGKILL, f"it had ended before it was killed: {shown}"
-    finally:
-        importer.kill()
-        importer.wait(20)
-        os.close(screen)
+    with importing(percent, data_dir, *more) as (process, screen):
+        process.kill()
+        assert process.wait(20) == -signal.SIGKILL, f"it had ended before it was killed: {screen.text}"
 
 
 def found(data_dir: Path) -> dict[str, int]:
@@ -127,6 +156,17 @@ def test_an_import_beside_a_server_survives_three_kills(start_server: Start, dat
     again = run(data_dir)
     assert (again.returncode, "was imported before; nothing was added" in again.stdout) == (0, True)
     assert found_over_http(server.url) == board
+
+
+def test_an_import_goes_on_by_itself_when_the_server_that_holds_the_store_is_killed(
+    start_server: Start, data_dir: Path
+) -> None:
+    server = start_server(data_dir=data_dir)
+    with importing(20, data_dir) as (process, screen):
+        server.kill()
+        screen.read_until(lambda text: "Waiting for it." in text)
+        assert process.wait(30) == 0
+    assert found(data_dir) == plain_count()
 
 
 @pytest.mark.parametrize(("kind", "too_many"), [("real", 0), ("naive", 2000)])

@@ -98,7 +98,7 @@ function slide(list, { tops, height }) {
 export function boardView(store, actions) {
   const list = $("rows"), own = $("own"), hero = $("board");
   const hint = own.firstElementChild;
-  let shownFor = null, digits = 0, digitsFor = null;
+  let shownFor = null, shownView = store.view, digits = 0, digitsFor = null;
 
   function rows() {
     const { view, place, settings } = store, around = view === "around" && store.own.row;
@@ -109,12 +109,22 @@ export function boardView(store, actions) {
     widen([...table, store.rows[0], store.own.row]);
     hero.querySelector(".ground").classList.toggle("apart", !!around);
     render(list, table, { own: place.player, lanes: store.lanes, order: settings.order, quiet: shows !== shownFor, onChoose: actions.choose });
-    shownFor = shows;
+    const turnedTo = around ? "around" : view === "around" ? shownView : "top"; // its rows may still be on their way
+    const turned = turnedTo !== shownView;
+    [shownFor, shownView] = [shows, turnedTo];
     const word = $("view-word");
     if (around) word.replaceChildren("Around ", name(place.player));
     else text(word, "Top 10");
     $("back").hidden = !around;
     pin();
+    if (turned) moveFocus(around ? list : own, place.player);
+  }
+
+  /** The viewer went to the neighbourhood or came back: so does the focus, if it was in the board. */
+  function moveFocus(where, player) {
+    if (document.activeElement !== document.body && !hero.contains(document.activeElement)) return;
+    const row = [...where.querySelectorAll(".row")].find((el) => el.dataset.player === player);
+    row?.querySelector("button").focus({ preventScroll: true });
   }
 
   /** The score column is as wide as the widest figure seen on this board: it grows and never shrinks. */

@@ -13,7 +13,7 @@ const fold = (player) => player.normalize("NFC").toLowerCase();
 /** @param actions choose(player), top(); @param api top(), find() */
 export function findView(store, api, actions) {
   const input = $("find"), list = $("found");
-  let first = [], firstOf = "", first_ms = 0, options = [], active = -1, exact = { of: "", row: null }, timer = null;
+  let first = [], firstOf = "", first_ms = 0, options = [], active = -1, exact = { of: "", row: null, failed: false }, timer = null;
 
   const here = () => JSON.stringify([store.place.board, store.place.period]);
   const asked = (typed) => JSON.stringify([here(), typed]);
@@ -49,27 +49,33 @@ export function findView(store, api, actions) {
 
   async function lookUp(typed) {
     const of = asked(typed);
-    const row = await api.find(store.place.board, store.place.period, typed).catch(() => null);
+    const row = await api.find(store.place.board, store.place.period, typed).catch(() => undefined);
     if (of !== asked(clean(input.value))) return null;
-    exact = { of, row };
+    exact = { of, row, failed: row === undefined };
     if (!list.hidden) suggest();
     return row;
   }
 
+  /** The one line of a list without options. */
+  function nothing(typed) {
+    const done = exact.of === asked(typed);
+    if (!done) return ["Looking…"];
+    if (exact.failed) return ["The server does not answer; only the first players are known here."];
+    return ["No player starts with “", name(typed), `” on this board${periodSaid(store.place.period)}.`];
+  }
+
   function draw(typed) {
-    const pending = !options.length && exact.of !== asked(typed);
-    const none = h("li", { className: "none", role: "option", ariaDisabled: "true" }, "No player starts with “", name(typed), `” on this board${periodSaid(store.place.period)}.`);
-    const option = (row, i) => h("li", { id: `found-${i}`, role: "option", ariaSelected: String(i === active), onclick: () => choose(row.player), onpointerdown: (e) => e.preventDefault() },
+    const option = (row, i) => h("li", { id: `found-${i}`, role: "option", onclick: () => choose(row.player), onpointerdown: (e) => e.preventDefault() },
       h("span", { className: "num" }, count(row.rank)), h("span", { className: "found-name", dir: "auto", title: row.player }, row.player), h("b", { className: "num" }, count(row.score)));
-    if (pending) list.replaceChildren(h("li", { className: "none", role: "option", ariaDisabled: "true" }, "Looking…"));
-    else list.replaceChildren(...(options.length ? options.map(option) : [none]));
+    const none = () => h("li", { className: "none", role: "option", ariaDisabled: "true" }, nothing(typed));
+    list.replaceChildren(...(options.length ? options.map(option) : [none()]));
     list.hidden = false;
     input.ariaExpanded = "true";
     mark();
   }
 
   function mark() {
-    [...list.children].forEach((el, i) => { el.ariaSelected = String(i === active); });
+    if (options.length) [...list.children].forEach((el, i) => { el.ariaSelected = String(i === active); });
     if (active >= 0) input.setAttribute("aria-activedescendant", `found-${active}`);
     else input.removeAttribute("aria-activedescendant");
   }

@@ -17,6 +17,11 @@ function short(player) {
   return `${chars.join("")}…`;
 }
 
+const TICKS = [ // of the time axis, by how far back it looks
+  { up_to_ms: 90e3, axis: { dtick: 30e3, tickformat: "%H:%M:%S" } },
+  { up_to_ms: 180e3, axis: { dtick: 60e3 } },
+  { up_to_ms: Infinity, axis: { dtick: 120e3 } },
+];
 const STEP_MS = 2500; // by so much time moves on while nobody passes anybody: half a pixel
 
 export function raceView(store, base) {
@@ -46,7 +51,7 @@ export function raceView(store, base) {
       layout: {
         margin: aligned ? { l: 16, r: 0, t: 0, b: row } : { l: 28, r: 124, t: 10, b: 26 },
         annotations: aligned ? [] : names.map((label) => ({ ...label, x: 1, xref: "paper", xanchor: "left", xshift: 6, showarrow: false })),
-        xaxis: { range: [now_ms - back_ms, now_ms], dtick: back_ms > 180e3 ? 120e3 : 60e3 },
+        xaxis: { range: [now_ms - back_ms, now_ms], ...TICKS.find(({ up_to_ms }) => back_ms <= up_to_ms).axis },
         yaxis: aligned ? { tickvals: [1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5, 9.5, 10.5], showticklabels: false } : { showgrid: false },
       },
     };
