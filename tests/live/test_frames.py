@@ -175,7 +175,7 @@ class YesterdayForever(Screens):
 
 
 EXAMPLES = settings(
-    max_examples=40,
+    max_examples=120,
     stateful_step_count=15,
     deadline=None,
     print_blob=True,
