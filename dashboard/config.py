@@ -38,10 +38,13 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("data"), description="folder of the embedded store and the SQLite database")
     database_url: str | None = Field(
         None,
+        repr=False,
         description="postgresql:// or sqlite:/// address of the SQL database; unset: scorecast.db in the data folder",
     )
     user_api_url: str | None = Field(
-        None, description="http(s) address under which users are asked for at /{id}; unset: they are in the database"
+        None,
+        repr=False,
+        description="http(s) address under which users are asked for at /{id}; unset: they are in the database",
     )
     cache_ttl_s: int = Field(60, ge=1, le=86400, description="how long a cached user counts as fresh, in seconds")
     durability: Literal["always", "everysec", "replicated"] = Field(

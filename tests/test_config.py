@@ -28,6 +28,7 @@ def refusal(**flags: str) -> str:
 
 WHOLE = "allowed: a whole number from"
 ORIGINS = "allowed are origins such as https://game.example, without a path, or *"
+USERS = "allowed is an http or https address such as https://api.example/users, without ? and #"
 NEEDS_KEY = (
     "others can reach this address, so writes need a key; set API_KEYS=<a long random text> or listen on 127.0.0.1"
 )
@@ -42,6 +43,10 @@ BAD = [
     ("port", "9" * 5000, f"PORT={'9' * 99}…: {WHOLE} 0 to 65535"),
     ("tick_ms", "19", f"TICK_MS=19: {WHOLE} 20 to 5000"),
     ("tick_ms", "5001", f"TICK_MS=5001: {WHOLE} 20 to 5000"),
+    ("cache_ttl_s", "0", f"CACHE_TTL_S=0: {WHOLE} 1 to 86400"),
+    ("workers", "17", f"WORKERS=17: {WHOLE} 0 to 16"),
+    ("user_api_url", "ftp://api.example", f"USER_API_URL=(hidden): {USERS}"),
+    ("user_api_url", "https://api.example/users?id=", f"USER_API_URL=(hidden): {USERS}"),
     ("tick_ms", "fast", f"TICK_MS=fast: {WHOLE} 20 to 5000"),
     ("durability", "never", "DURABILITY=never: allowed: 'always', 'everysec' or 'replicated'"),
     ("boards", "closed", "BOARDS=closed: allowed: 'open' or 'declared'"),
@@ -56,8 +61,8 @@ BAD = [
     ("host", "0.0.0.0", f"HOST=0.0.0.0: {NEEDS_KEY}"),
     ("durability", "replicated", f"DURABILITY=replicated: {NEEDS_REPLICA}"),
 ]
-FREE = {"data_dir", "redis_url", "api_keys", "operator_key"}
-"""Any text will do here. An address that cannot be opened is refused by the client, see tests/store/test_client.py."""
+FREE = {"data_dir", "redis_url", "api_keys", "operator_key", "database_url", "rate_limits"}
+"""Any text will do here. What cannot be opened or read is refused by its part: see tests of store/ and core/policies."""
 
 
 @pytest.mark.parametrize(("name", "value", "line"), BAD)
@@ -95,11 +100,16 @@ def test_flags_win_over_the_environment_and_the_environment_over_the_file(monkey
     assert (settings.tick_ms, settings.port, settings.host) == (203, 2, "localhost")
 
 
-@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize("name", sorted(set(FIELDS) - {"rate_limits"}))
 def test_an_empty_variable_is_an_unset_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Path(".env").write_text(f"{name.upper()}=\n")
     monkeypatch.setenv(name.upper(), "")
     assert getattr(load(), name) == Settings.model_fields[name].default
+
+
+def test_empty_rate_limits_are_none_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RATE_LIMITS", "")
+    assert load().rate_limits == ""
 
 
 def test_a_file_that_is_no_text_is_refused() -> None:
@@ -122,9 +132,9 @@ def test_any_other_address_needs_a_key(host: str) -> None:
 
 @pytest.mark.parametrize("name", SECRET)
 def test_a_secret_is_never_shown(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(name.upper(), "swordfish")
+    monkeypatch.setenv(name.upper(), "https://swordfish.example" if name.endswith("_url") else "swordfish")
     for other, value, _ in BAD:
-        if other != "host" or name == "operator_key":
+        if other != name and (other != "host" or name != "api_keys"):
             assert "swordfish" not in refusal(**{other: value})
     assert "swordfish" not in repr(load())
 

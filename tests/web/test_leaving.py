@@ -1,5 +1,7 @@
 """Connections that end at a bad moment leave nothing behind."""
 
+from functools import partial
+
 import pytest
 from flask_socketio import SocketIO
 
@@ -7,7 +9,9 @@ from dashboard.live.broadcaster import Broadcaster
 from dashboard.live.feeds import Feeds
 from dashboard.live.pulse import PulseFeed
 from dashboard.parts import Parts
+from dashboard.web.channels import publish_message
 from dashboard.web.guards import Guard
+from dashboard.web.limits import Door
 from dashboard.web.server import make_flask, make_socketio
 from dashboard.web.sockets import bind
 
@@ -22,7 +26,11 @@ class Site:
         emit = self.server.emit
         self.broadcaster = Broadcaster(parts.boards, parts.rankings, parts.clock, emit, *room, tick_ms=20)
         pulse = PulseFeed(parts.boards, parts.rankings, parts.analytics, parts.clock, emit, *room)
-        bind(self.socketio, Feeds(self.broadcaster, pulse), parts.scores, Guard((), None))
+        guard = Guard((), None)
+        feeds = Feeds(self.broadcaster, {"pulse": pulse})
+        bind(
+            self.socketio, feeds, parts.scores, guard, Door(parts.limits, guard), partial(publish_message, parts.client)
+        )
         self.handlers = self.server.handlers["/"]
 
     def connect(self) -> str:
