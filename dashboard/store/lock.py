@@ -29,7 +29,7 @@ RECORD_MS = 86_400_000
 """How long a lock's record outlives its last use. Fences rise beyond that by Redis' clock, which must not be set back
 by more than this."""
 BLOCK_S = 4.0
-WAKE_MS = 5_000
+WAKE_MS = 60_000
 OWNER = f"{socket.gethostname()}:{os.getpid()}"
 
 
