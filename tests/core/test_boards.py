@@ -51,7 +51,7 @@ class Interrupted(Scripts):
         self._name = name
         self._meanwhile: Callable[[], object] | None = meanwhile
 
-    def write(self, name: str, keys: Sequence[str], args: Sequence[str | int]) -> Any:
+    def write(self, name: str, keys: Sequence[str], args: Sequence[str | int | bytes]) -> Any:
         if name == self._name and self._meanwhile is not None:
             meanwhile, self._meanwhile = self._meanwhile, None
             meanwhile()
@@ -152,7 +152,7 @@ class Blind(Scripts):
         super().__init__(parts.client)
         self._client = parts.client
 
-    def write(self, name: str, keys: Sequence[str], args: Sequence[str | int]) -> Any:
+    def write(self, name: str, keys: Sequence[str], args: Sequence[str | int | bytes]) -> Any:
         if name == "submit_scores":
             args = [self._client.hget(keys[0], "revision").decode(), *args[1:]]
         return super().write(name, keys, args)

@@ -228,7 +228,7 @@ def makers() -> dict[str, str]:
     made = {}
     for name, thing in vars(keys).items():
         if inspect.isfunction(thing) and isinstance(made_of(thing), str):
-            made[made_of(thing)] = name
+            made[str(made_of(thing))] = name
         elif isinstance(thing, str) and (thing.startswith(keys.PREFIX) or name == "PAYMENTS") and thing != keys.PREFIX:
             made[thing] = name
     return made
