@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from dashboard.app import LOCK_S, Parts
 from dashboard.core.ledger import Ledger
 from dashboard.core.payments import Payments, clean_amount, decimal, parse_payment
 from dashboard.errors import InvalidInput, PaymentNotFound, SourceUnavailable
 from dashboard.live.workers import Consumer
+from dashboard.parts import LOCK_S, Parts
 from dashboard.store import keys
 from dashboard.store.group import Effect, Group
 from dashboard.store.scripts import Scripts
