@@ -154,8 +154,9 @@ class Server:
         for part in (self._broadcaster, self._pulse, self._doorbell):
             part.stop()
         self._socketio.emit("notice", {"code": "going-away", "detail": "Server restarts; back in a moment"})
+        time.sleep(0.1)  # the notice leaves
         end()
-        time.sleep(0.1)  # what was taken on is answered, and the notice leaves
+        time.sleep(0.1)  # what was taken on is answered
 
     def stop(self) -> None:
         """Ask `run` to end. Safe in a signal handler: it only sets a flag."""
