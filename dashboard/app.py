@@ -147,8 +147,9 @@ class Server:
             loop.stop()
         self._crew.stop(within_s=0.5)
         self._socketio.emit("notice", {"code": "going-away", "detail": "Server restarts; back in a moment"})
+        time.sleep(0.1)  # the notice leaves
         end()
-        time.sleep(0.1)  # what was taken on is answered, and the notice leaves
+        time.sleep(0.1)  # what was taken on is answered
 
     def stop(self) -> None:
         """Ask `run` to end. Safe in a signal handler: it only sets a flag."""

@@ -9,7 +9,7 @@ export const SILENT_MS = 5000; // a heartbeat comes every second
  */
 export function judge({ connected, lost_ms, frame_ms, shown, problem, leaving }, now_ms) {
   if (!connected) {
-    if (now_ms - lost_ms >= BLIP_MS) return leaving && now_ms - lost_ms < 2 * SILENT_MS ? "leaving" : "reconnecting";
+    if (now_ms - lost_ms >= BLIP_MS) return leaving && now_ms - lost_ms < SILENT_MS ? "leaving" : "reconnecting";
     return leaving ? "leaving" : shown ? "live" : "loading";
   }
   if (problem) return "error";

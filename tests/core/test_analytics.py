@@ -56,6 +56,7 @@ def story(parts: Parts) -> Iterator[Story]:
     take(parts, busy, ("a", 5), ("b", 3), ("a", 1))
     take(parts, still, *((f"p{n}", n) for n in range(15)))
     take(parts, names, *((name, n * MAX_SCORE // 10) for n, name in enumerate(NAMES)))
+    wait_until_ms(parts.client, at[0] + 1100)
     first = parts.analytics.history(busy, "all")
 
     wait_until_ms(parts.client, at[1])

@@ -25,7 +25,7 @@ from dashboard.parts import Parts
 from dashboard.store import keys
 from dashboard.store.scripts import Scripts
 from dashboard.values import BoardSettings, Mark, PeriodKind, Result, Score
-from tests.core.times import away_from_midnight, store_ms, with_host_clock
+from tests.core.times import DAY_MS, away_from_midnight, store_ms, with_host_clock
 from tests.stored import stored
 
 DEFAULT = BoardSettings()
@@ -312,9 +312,10 @@ def test_a_period_that_opens_while_its_board_is_deleted_is_deleted_too(parts: Pa
     theirs = another(parts)
 
     def meanwhile() -> None:
-        theirs.boards.put(board, BoardSettings(periods=("all", "day")))
-        submit(theirs, board, "a", 1)
+        yesterday = store_ms(parts.client) - DAY_MS
+        assert isinstance(theirs.scores.submit(board, [Score("a", 1, yesterday)])[0], Result)
 
+    parts.boards.put(board, BoardSettings(periods=("all", "day"), late_s=2 * DAY_MS // 1000))
     submit(parts, board, "a", 1)
     another(parts, Interrupted(parts, "delete_board", meanwhile)).boards.delete(board)
     assert stored(parts.client, board) == {}
@@ -406,7 +407,7 @@ def test_all_boards_are_listed_by_name_with_the_players_of_their_first_period(pa
     away_from_midnight(parts.client)
     for name, kinds in ((f"{board}.b", ("day", "all")), (f"{board}.a", ("all", "day")), (f"{board}.c", ("all",))):
         parts.boards.put(name, BoardSettings(periods=kinds, late_s=10**7))  # type: ignore[arg-type]
-    yesterday = store_ms(parts.client) - 86_400_000
+    yesterday = store_ms(parts.client) - DAY_MS
     for name in (f"{board}.a", f"{board}.b"):
         parts.scores.submit(name, [Score("a", 1, yesterday), Score("b", 1)])
     mine = [found for found in parts.boards.all() if found.name.startswith(board)]

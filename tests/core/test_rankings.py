@@ -171,6 +171,18 @@ def test_a_cursor_goes_on_behind_a_player_who_vanished_or_moved(parts: Parts, bo
     assert [row.player for row in parts.rankings.top(board, cursor=page.next).rows] == ["d", "c", "f", "e"]
 
 
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_cursor_among_many_equal_scores_goes_on_at_the_right_one(order: Order, parts: Parts, board: str) -> None:
+    parts.boards.put(board, BoardSettings(order=order))
+    names = [name for n in range(11) for name in (f"n{n:02}", f"n{n:02}x")]
+    take(parts, board, ("top", 9), ("low", -9), *((name, 0) for name in names[1::2]))
+    for absent in ("", *names[::2], "zz"):
+        rows = parts.rankings.top(board, cursor=forged([0, absent]), limit=30).rows
+        tied = [name for name in names[1::2] if (name > absent if order == "asc" else name < absent)]
+        expected = [*sorted(tied, reverse=order == "desc"), "low" if order == "desc" else "top"]
+        assert [row.player for row in rows] == expected
+
+
 def test_pages_end_where_the_board_ends(parts: Parts, board: str) -> None:
     take(parts, board, *numbered(7))
     sizes = {}

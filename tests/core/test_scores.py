@@ -67,6 +67,7 @@ NAMES = [
         "\ufffe",
         "e\u0323\u0302",
     ),
+    *("ﬁ", "①", "Ａ", "ſ", "²"),  # alike to the eye or by meaning, and other names all the same
     *(
         " ",
         "a b",
@@ -91,6 +92,7 @@ NAMES = [
 
 def test_names_of_any_script_come_back_as_they_were(parts: Parts, board: str) -> None:
     names = [clean_player(name) for name in NAMES]
+    assert names == [unicodedata.normalize("NFC", name) for name in NAMES]
     assert len(set(names)) == len(NAMES)
     scores = [Score(name, number) for number, name in enumerate(names)]
     assert [r.player for r in parts.scores.submit(board, scores) if isinstance(r, Result)] == names

@@ -27,7 +27,7 @@ test("a refusal is told while connected; without a connection that is the news",
 test("a planned restart is told apart from a breakdown, for a while", () => {
   assert.equal(state({ leaving: true }, 11e3), "leaving");
   assert.equal(state({ leaving: true, connected: false, lost_ms: 10e3 }, 12e3), "leaving");
-  assert.equal(state({ leaving: true, connected: false, lost_ms: 10e3 }, 21e3), "reconnecting");
+  assert.equal(state({ leaving: true, connected: false, lost_ms: 10e3 }, 15e3), "reconnecting");
 });
 
 test("backoff is 1, 2, 4, 8, 15 s and stays there, within a fifth", () => {
