@@ -15,14 +15,20 @@ from dashboard.values import BoardSettings, Mark, Result, Score
 from tests.store.servers import free_port, valkey, wait_for
 
 Maker = Callable[..., str]
-MAKERS: list[Maker] = [make for _, make in inspect.getmembers(keys, inspect.isfunction)]
+MAKERS: list[Maker] = [
+    make
+    for _, make in inspect.getmembers(keys, inspect.isfunction)
+    if [*inspect.signature(make).parameters] == ["name"] and str(make("x")).startswith(keys.board("x"))
+]
+TALLIED = len(keys.tallied("x"))
 NAMES = ["a", "a:b", "a:rank:all", "rank:all", "a.b", "a-b", "A", "x" * 64, "0", "boards", "changed", "a:periods", "a:"]
 PERIODS = ["all", "day:2026-11-23", "week:2026-W48", "month:2026-11"]
 
 
 def keys_of(name: str) -> set[str]:
     """Every key that a board may have."""
-    return {make(name) for make in MAKERS if make is not keys.ranking} | {keys.ranking(name, id) for id in PERIODS}
+    rankings = {keys.ranking(name, id) for id in PERIODS}
+    return {make(name) for make in MAKERS} | rankings | {*keys.tallied(name)}
 
 
 def test_all_keys_of_a_board_share_a_slot() -> None:
@@ -38,7 +44,9 @@ def test_boards_are_spread_over_the_slots() -> None:
 
 def test_no_two_names_share_a_key() -> None:
     made = [key for name in NAMES for key in keys_of(name)] + [keys.BOARDS, keys.CHANGED]
-    assert len(made) == len(set(made)) == len(NAMES) * (len(MAKERS) - 1 + len(PERIODS)) + 2
+    assert (
+        len(made) == len(set(made)) == len(NAMES) * (len(MAKERS) + len(PERIODS) + TALLIED - 2) + 2
+    )  # tally, active: both
     assert all(key.startswith(keys.PREFIX) for key in made)
 
 
