@@ -46,8 +46,7 @@ class Guard:
 
 
 def key_of(headers: Headers | Mapping[str, str]) -> str | None:
-    """The key that came with a request's headers."""
-    if key := headers.get("X-API-Key"):
-        return key
+    """The key that came with a request's headers, which WSGI hands over as if they were latin-1; keys are UTF-8."""
     scheme, _, token = headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
+    key = headers.get("X-API-Key") or (token.strip() if scheme.lower() == "bearer" else None)
+    return key.encode("latin-1", "replace").decode(errors="replace") if key else None
