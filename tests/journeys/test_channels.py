@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import socketio
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from dashboard.store.client import connect
 from tests.conftest import Api, ServerProcess, Start
@@ -107,7 +108,7 @@ def test_after_a_restart_of_the_store_it_subscribes_again_and_says_so(
     redis = connect(f"unix://{tmp_path}/d/store/valkey.sock")
     redis.publish("orders", "before")
     viewers[0].wait(lambda v: v.messages == ["before"])
-    with suppress(redis.exceptions.ConnectionError):
+    with suppress(RedisConnectionError):
         redis.execute_command("SHUTDOWN", "NOSAVE")
     viewers[0].wait(lambda v: any(notice["code"] == "resubscribed" for notice in v.notices))
     redis.publish("orders", "after")

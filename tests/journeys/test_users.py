@@ -156,7 +156,7 @@ def test_a_user_written_at_one_server_is_never_older_at_another_for_long(pair: P
 
 
 def test_users_of_a_service_are_asked_for_there_alone(start_server: Start, service: Service) -> None:
-    pair = Pair(start_server, "--user-api-url", service.url, "--cache-ttl-s", "2")
+    pair = Pair(start_server, "--user-api-url", service.url, "--cache-ttl-s", "8")
     with ThreadPoolExecutor(40) as pool:  # all at once, at both
         asked = pool.map(lambda n: get((pair.here, pair.there)[n % 2], "pause").json()["data"], range(80))
         assert list(asked) == [GOOD] * 80
@@ -171,5 +171,5 @@ def test_users_of_a_service_are_asked_for_there_alone(start_server: Start, servi
     assert "USER_API_URL" in refused.json()["detail"]
 
     service.break_down()
-    wait_until(lambda: "detail=source-unavailable" in get(pair.there, "1").headers["Cache-Status"], 10)
+    wait_until(lambda: "detail=source-unavailable" in get(pair.there, "1").headers["Cache-Status"], 30)
     assert get(pair.here, "1").json() == {"source": "redis-cache", "data": GOOD}
