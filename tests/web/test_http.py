@@ -259,7 +259,7 @@ def test_no_request_makes_the_server_fail(
     with Line(server.url) as line:
         answer = line.ask(method, f"{path}?{query}" if query else path, body, f"Content-Type: {media}")
     assert answer.status < 500
-    if answer.body and path != "/":
+    if answer.body and path.strip("/"):  # slashes alone are the page
         document = answer.json()
         if answer.status >= 400:
             assert is_problem(answer, answer.status, document["code"])
