@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from threading import Event
 
-from dashboard.errors import InvalidInput, ScorecastError, StoreUnavailable
+from dashboard.errors import InvalidInput, LockHeld, ScorecastError, StoreUnavailable
 from dashboard.store.group import BLOCK_MS, Effect, Group
 from dashboard.store.stream import Entry
 
@@ -25,8 +25,9 @@ ONE = 1
 """What was delivered before may kill its worker: taken one by one, so that what only shared a batch with it is spared."""
 ADOPT_S = 0.05
 """Between two looks for what the dead left, at the least: what is new has its turn too."""
+AGAIN_S = 0.5
 DELIVERIES = 5
-"""An entry that was delivered so often and never finished is poison."""
+"""An entry that was tried so often and never finished is poison."""
 
 Turn = Callable[[Event], None]
 Handle = Callable[[Entry], Sequence[Effect]]
@@ -63,8 +64,9 @@ class Worker:
 
 class Consumer:
     """One name in a group. `handle(entry)` returns the effects that finish it. It raises InvalidInput where the entry is
-    malformed (a dead letter at once), a temporary error where it is to be tried again later; after any other error it is
-    delivered again, DELIVERIES times in all.
+    malformed (a dead letter at once), LockHeld where somebody else is at it (it is set aside for AGAIN_S), another temporary
+    error where nothing can be done now (it waits, and with it all); after any other error it is delivered again,
+    DELIVERIES times in all. Waiting is no delivery: only what was tried counts.
     """
 
     def __init__(self, group: Group, name: str, handle: Handle) -> None:
@@ -72,6 +74,7 @@ class Consumer:
         self._name = name
         self._handle = handle
         self._own: str | None = "0"  # how far our own pending entries are read; None: all
+        self._again_at: float | None = None  # when to look again for what was set aside
         self._start = "0-0"
         self._adopt_at = 0.0
         self._touched = 0.0
@@ -89,12 +92,14 @@ class Consumer:
             raise
 
     def _read(self) -> Sequence[Entry]:
-        group = self._group
+        group, now = self._group, time.monotonic()
+        if self._own is None and self._again_at is not None and now >= self._again_at:
+            self._own, self._again_at = "0", None
         if self._own is not None:
             entries = group.own(self._name, self._own, ONE)
             self._own = entries[-1].id if entries else None
             return entries
-        wait_s = self._adopt_at - time.monotonic()
+        wait_s = self._adopt_at - now
         if wait_s > 0:
             return group.new(self._name, BATCH, block_ms=max(1, min(BLOCK_MS, int(wait_s * 1000))))
         self._start, entries, unnamed = group.adopt(self._name, self._start, ONE)
@@ -123,6 +128,10 @@ class Consumer:
             except InvalidInput as error:
                 self._bury(entry, error.detail)
                 return True
+            except LockHeld:
+                self._group.touch(self._name, [entry.id], deliveries=entry.deliveries - 1)
+                self._again_at = time.monotonic() + AGAIN_S
+                return True
             except Exception as error:
                 if not (isinstance(error, ScorecastError) and error.temporary):
                     log.exception("worker %s: entry %s failed", self._name, entry.id)
@@ -130,6 +139,7 @@ class Consumer:
                         self._bury(entry, f"{type(error).__name__}: {error}")
                     return True  # else it is delivered again
                 if failures == 0:
+                    self._group.touch(self._name, [entry.id], deliveries=entry.deliveries - 1)
                     log.warning("worker %s: entry %s waits: %s", self._name, entry.id, error)
             if stop.wait(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]):
                 return False

@@ -82,12 +82,12 @@ class Group:
         last = next(group["last-delivered-id"] for group in groups if group["name"] == self.name.encode())
         return bool(pending) or place(id) > place(as_text(last))
 
-    def touch(self, consumer: str, ids: Sequence[str]) -> None:
-        """Say that this consumer still works on these: they are not taken over, and this counts as no delivery. One
-        round trip.
+    def touch(self, consumer: str, ids: Sequence[str], *, deliveries: int | None = None) -> None:
+        """Say that this consumer still works on these: they are not taken over, and this counts as no delivery. With
+        `deliveries` that is how many they had. One round trip.
         """
         with answering():
-            self._client.xclaim(self.stream.key, self.name, consumer, 0, list(ids), justid=True)
+            self._client.xclaim(self.stream.key, self.name, consumer, 0, list(ids), retrycount=deliveries, justid=True)
 
     def finish(self, entry: Entry, effects: Sequence[Effect] = ()) -> bool:
         """Apply the effects and acknowledge the entry, both or neither; false if it was finished before.

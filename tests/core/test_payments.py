@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from dashboard.core.ledger import Ledger
 from dashboard.core.payments import Payments, clean_amount, decimal, parse_payment
 from dashboard.errors import InvalidInput, PaymentNotFound, SourceUnavailable
-from dashboard.live.workers import Consumer
+from dashboard.live.workers import DELIVERIES, Consumer
 from dashboard.parts import LOCK_S, Parts
 from dashboard.store import keys
 from dashboard.store.group import Effect, Group
@@ -263,7 +263,7 @@ def test_without_the_database_payments_wait_and_are_no_poison(payments: Payments
     consumer.turn(stop)
     assert refused == 3
     [pending] = payments.group.own("w", "0", 1)
-    assert pending.deliveries == 3, "the reading, the consumer's, and this one: waiting is no delivery"
+    assert pending.deliveries == 2, "the first reading and this one: the consumer's, which only waited, is no delivery"
     assert payments.status(id)["status"] == "queued"
     work(payments)
     assert payments.status(id)["status"] == "settled"
@@ -273,3 +273,24 @@ def test_without_the_database_payments_wait_and_are_no_poison(payments: Payments
 def test_what_is_no_payment_is_not_found(payments: Payments, id: str) -> None:
     with pytest.raises(PaymentNotFound):
         payments.status(id)
+
+
+def test_a_payment_whose_lock_outlives_its_worker_is_no_poison(
+    parts: Parts, payments: Payments, engine: sa.Engine
+) -> None:
+    """Workers of one name are killed again and again while the lock of the first one still stands."""
+    id = payments.submit(Payment("42", 9900))
+    other = payments.submit(Payment("42", 1))
+    payments.group.new("w", 16)
+    with parts.locks.hold(f"payment:{id}", ttl_s=LOCK_S):
+        for _ in range(DELIVERIES + 2):
+            consumer = Consumer(payments.group, "w", payments.settle)
+            killed = threading.Event()
+            killed.set()  # at its first wait, as far as the store can tell
+            consumer.turn(killed)
+        consumer.turn(threading.Event())
+        assert payments.status(other)["status"] == "settled", "it does not hold up the others"
+        assert payments.status(id)["status"] == "queued"
+    work(payments)
+    assert sorted(row[0] for row in rows(engine)) == [id, other]
+    assert payments.group.stream.letters() == []
