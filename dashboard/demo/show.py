@@ -22,7 +22,8 @@ from dashboard.errors import StartFailed
 HTTP_CLIENTS, SOCKET_CLIENTS = 2, 3
 LATE_S = 1.0
 """A pace that lies further behind (the machine slept, the server was away) is not caught up with."""
-GOODBYE_S = 2.0
+GOODBYE_S = 0.5
+"""So long a client may take for the post that is under way when the show is stopped."""
 BOARD = {"rule": "sum", "periods": ["all", "day", "week", "month"], "title": "Global arena"}
 
 

@@ -51,8 +51,7 @@ def test_ctrl_c_ends_all_of_it(start_server: Start, mode: str) -> None:
     assert "ERROR" not in said
 
 
-@pytest.mark.parametrize("mode", ["eventlet", "threading"])
-def test_no_orphan_outlives_a_killed_server(start_server: Start, mode: str) -> None:
-    server, family = living(start_server, mode)
+def test_no_orphan_outlives_a_killed_server(start_server: Start) -> None:
+    server, family = living(start_server, "eventlet")
     server.process.kill()
     assert all(is_gone(pid, 5) for pid in family)
