@@ -75,7 +75,7 @@ def test_the_header_wins_over_the_token() -> None:
 
 
 def test_all_keys_are_compared_whichever_is_right() -> None:
-    """So that time does not tell the place of a key. Control: leaving off at the first that fits takes half as long."""
+    """So that time does not tell the place of a key. Leaving off at the one that fits would make the first 400 times faster."""
     keys = tuple(f"{n:064}" for n in range(400))
     guard = Guard(keys, None)
 
@@ -85,4 +85,4 @@ def test_all_keys_are_compared_whichever_is_right() -> None:
         return time.perf_counter() - began
 
     first, last = (statistics.median(took(key) for _ in range(60)) for key in (keys[0], keys[-1]))
-    assert 0.5 < first / last < 2
+    assert 0.2 < first / last < 5
