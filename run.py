@@ -7,17 +7,25 @@ import os
 import sys
 import warnings
 
+SWITCHES = {"--demo", "--help", "--version"}
+"""The server's flags that take no value."""
+
 
 def _wants_eventlet(arguments: list[str]) -> bool:
     """eventlet must patch the standard library before anything imports it, so this reads the flags by hand."""
-    words = " ".join(arguments).replace("=", " ").split()
-    mode = (
-        words[words.index("--async-mode") + 1 :][:1] if "--async-mode" in words else [os.environ.get("ASYNC_MODE", "")]
-    )
-    return mode != ["threading"] and not COMMANDS & {*arguments}
+    mode = os.environ.get("ASYNC_MODE")
+    words = iter(arguments)
+    for word in words:
+        if not word.startswith("-"):
+            return False  # a command: none of them serves
+        flag, equals, value = word.partition("=")
+        if not equals and flag not in SWITCHES:
+            value = next(words, "")
+        if flag == "--async-mode":
+            mode = value
+    return mode != "threading"
 
 
-COMMANDS = {"import", "demo", "worker"}
 EVENTLET = _wants_eventlet(sys.argv[1:])
 if EVENTLET:
     with warnings.catch_warnings():
@@ -126,7 +134,9 @@ def serve(settings: Settings, *, demo: bool) -> None:
 @click.option(
     "--where", multiple=True, metavar="COL=VALUE", help="only such rows, or with != all others; may be repeated"
 )
-@click.option("--format", "form", type=click.Choice(get_args(Format)), help="[default: by the file's name]")
+@click.option(
+    "--format", "form", type=click.Choice(get_args(Format)), help="how FILE is written [default: by its name]"
+)
 @click.option("--report", type=click.Path(path_type=Path), help="where refused rows go [default: FILE.refused.csv]")
 @settings_options(*STORE)
 @click.pass_obj
@@ -177,7 +187,7 @@ def import_file(
 
 
 @main.command(short_help="Work on payments and analytics in a process of its own.")
-@click.option("--kind", type=click.Choice(get_args(Kind)), default="all", show_default=True)
+@click.option("--kind", type=click.Choice(get_args(Kind)), default="all", show_default=True, help="what it works on")
 @click.option(
     "--name", metavar="NAME", help="under which it is known; finds again what it left [default: host-process]"
 )

@@ -53,7 +53,7 @@ class Worker:
             except Exception as error:
                 if not isinstance(error, ScorecastError):
                     log.exception("worker %s: a turn failed; the next one tries again", self.name)
-                elif failures == 0:
+                elif failures == 0 and not self._stop.is_set():
                     log.warning("worker %s: %s", self.name, error)
                 self._stop.wait(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
                 failures += 1

@@ -4,6 +4,7 @@ Owns: error answers, the body limit, the listening socket, eventlet and the thre
 blueprints and events do.
 """
 
+import io
 import logging
 import resource
 import socket
@@ -101,10 +102,18 @@ def _serve_eventlet(flask: Flask, listener: socket.socket) -> Callable[[], None]
     import eventlet.wsgi
 
     most = _raise_descriptor_limit() - SPARE_FILES
-    options = {"log_output": False, "max_size": most, "debug": False, "keepalive": True}
-    options["capitalize_response_headers"] = False
+    options: dict[str, Any] = {"log_output": False, "max_size": most, "debug": False, "keepalive": True}
+    options |= {"capitalize_response_headers": False, "environ": {"wsgi.errors": _LogStream()}}
     server = eventlet.spawn(eventlet.wsgi.server, listener, flask, **options)
     return lambda: server.kill()
+
+
+class _LogStream(io.TextIOBase):
+    """Where eventlet writes of connections that broke."""
+
+    def write(self, text: str, /) -> int:
+        log.debug("%s", text.rstrip())
+        return len(text)
 
 
 def _serve_threading(flask: Flask, listener: socket.socket) -> Callable[[], None]:
