@@ -36,6 +36,7 @@ from dashboard.web.limits import Door, make_limits
 from dashboard.web.locks import make_locks
 from dashboard.web.pages import check_vendor, make_pages
 from dashboard.web.payments import make_payments
+from dashboard.web.removals import make_removals
 from dashboard.web.sockets import bind
 from dashboard.web.streams import make_streams
 from dashboard.web.users import make_users
@@ -76,6 +77,7 @@ class Server:
         self._flask = web.make_flask(
             [
                 api,
+                make_removals(parts.removals, guard),
                 make_limits(parts.limits),
                 make_users(parts.users, guard, door),
                 make_channels(parts.client, guard, door),

@@ -93,6 +93,28 @@ class ScoreOutOfRange(InvalidInput):
     code, title = "score-out-of-range", "Score out of range"
 
 
+class StepTooLarge(InvalidInput):
+    """One score would change what a player holds by more than the board's `max_step`."""
+
+    code, title = "step-too-large", "Step too large"
+
+
+class IdempotencyConflict(ScorecastError):
+    """An id or an Idempotency-Key that was sent before with another body."""
+
+    code, title = "idempotency-conflict", "Sent before with another body"
+
+
+class ScoreMismatch(ScorecastError):
+    """The player does not hold the score that `match` named. `evidence["held"]` is what is held, None for nothing."""
+
+    code, title = "score-mismatch", "Another score is held"
+
+
+class NotInReview(ScorecastError):
+    code, title = "not-in-review", "No such score in review"
+
+
 # Boards -------------------------------------------------------------------------------------------------------------
 
 

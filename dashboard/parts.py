@@ -24,6 +24,7 @@ from dashboard.core.payments import GROUP as PAYMENTS_GROUP
 from dashboard.core.payments import Payments
 from dashboard.core.policies import parse_policies
 from dashboard.core.rankings import Rankings
+from dashboard.core.removals import Removals
 from dashboard.core.scores import Scores
 from dashboard.core.sql_users import SqlUsers
 from dashboard.core.streams import Streams
@@ -65,6 +66,7 @@ class Parts:
     boards: Boards
     scores: Scores
     rankings: Rankings
+    removals: Removals
     analytics: Analytics
     limits: Limits
     users: Users
@@ -94,6 +96,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
         clock = Clock(lambda: time.time_ns() // 1_000_000)
         clock.correct(_store_ms(client))
         boards = Boards(client, scripts, clock, declared_only=settings.boards == "declared")
+        scores = Scores(scripts, boards, clock)
         locks = Locks(client, scripts, connect(url, connections=64))
         yield Parts(
             url=url,
@@ -102,8 +105,9 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
             sql=sql,
             clock=clock,
             boards=boards,
-            scores=Scores(scripts, boards, clock),
+            scores=scores,
             rankings=Rankings(client, scripts, boards, clock),
+            removals=Removals(client, scripts, boards, scores),
             analytics=Analytics(client, boards, clock),
             limits=Limits(RateLimiter(scripts), TopList(client, keys.limits_busy), policies, clock),
             users=_users(settings, cache_client, sql),

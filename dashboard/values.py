@@ -3,31 +3,63 @@
 Scores are integers within +-MAX_SCORE; times are integer epoch milliseconds (UTC) with the suffix `_ms`.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 MAX_SCORE = 2**53 - 1
 """The largest integer that a Redis score (an IEEE 754 double) holds exactly together with all its neighbours."""
 
 Order = Literal["desc", "asc"]
 Rule = Literal["best", "last", "sum"]
-PeriodKind = Literal["all", "day", "week", "month"]
+Ties = Literal["plain", "first", "shared", "dense"]
+PeriodKind = Literal["all", "hour", "day", "week", "month"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """An extra figure that orders equal scores; of several the first one counts first."""
+
+    name: str
+    order: Order = "desc"
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Which scores wait for an operator: those `above` or `below` a bound, and those with which a player would gain more
+    than `gain` points in `per_s` seconds.
+    """
+
+    above: int | None = None
+    below: int | None = None
+    gain: int | None = None
+    per_s: int = 60
 
 
 @dataclass(frozen=True, slots=True)
 class BoardSettings:
     """How a board ranks. `late_s`: seconds after a period's end in which scores for it are still taken. `keep`: how
-    many lengths of a period its ranking stays readable after the period ended.
+    many lengths of a period its ranking stays readable after the period ended. `min` and `max`: between them lies what a
+    player holds. `max_step`: by so much one score may change what a player holds. `id_s`: so long an answer is remembered
+    for the score's id. `writers`: who may post scores.
     """
 
     order: Order = "desc"
     rule: Rule = "best"
-    ties: Literal["plain"] = "plain"
+    ties: Ties = "plain"
     periods: tuple[PeriodKind, ...] = ("all",)
     late_s: int = 3600
     keep: int = 12
     title: str | None = None
     unit: str | None = None
+    columns: tuple[Column, ...] = ()
+    min: int | None = None
+    max: int | None = None
+    max_step: int | None = None
+    review: Review | None = None
+    writers: Literal["clients", "operators"] = "clients"
+    id_s: int = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +74,36 @@ class Board:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One score as a game client posts it. `at_ms` is when it was played; None means now."""
-
-    player: str
-    score: int
-    at_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What one score did. `score` is what the board now holds for the player; ranks count from 1; `position` is the
-    id of the event in the board's stream. Rank and players are those of the board's first period.
+    """One score as a game client posts it. `at_ms` is when it was played; None means now. `id` makes it count once
+    however often it is sent. `match`: only if the player holds that score (None: holds none). `data`: JSON that goes with
+    it. `approved`: the entry in the review stream that this was.
     """
 
     player: str
     score: int
-    rank: int
+    at_ms: int | None = None
+    columns: Mapping[str, int] = field(default_factory=dict)
+    id: str | None = None
+    match: int | Literal["any"] | None = "any"
+    data: str | None = None
+    approved: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one score did. `score` is what the board now holds for the player, None for nothing; ranks count from 1, None
+    for a player who is not shown; `position` is the id of the event in the board's stream. Rank and players are those of
+    the board's first period. `review`: it waits for an operator under that id, and did nothing yet.
+    """
+
+    player: str
+    score: int | None
+    rank: int | None
     previous_rank: int | None
     changed: bool
     players: int
     position: str
+    review: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +117,27 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A player's row: `rank` counts from 1."""
+    """A player's row: `rank` counts from 1. `columns` in the board's order; `at`: when it was reached, RFC 3339,
+    where the board knows (ties `first`); `data`: the JSON that came with the score.
+    """
 
     rank: int
     player: str
     score: int
+    columns: tuple[tuple[str, int], ...] = ()
+    at: str | None = None
+    data: str | None = None
 
-    def as_dict(self) -> dict[str, int | str]:
+    def as_dict(self) -> dict[str, Any]:
         """The row as it goes over the wire."""
-        return {"rank": self.rank, "player": self.player, "score": self.score}
+        row: dict[str, Any] = {"rank": self.rank, "player": self.player, "score": self.score}
+        if self.columns:
+            row["columns"] = dict(self.columns)
+        if self.at is not None:
+            row["at"] = self.at
+        if self.data is not None:
+            row["data"] = json.loads(self.data)
+        return row
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,12 @@ from typing import Any
 from dashboard.core.boards import Boards, pick_period
 from dashboard.core.clock import Clock
 from dashboard.core.periods import rfc3339
+from dashboard.core.runs import ranked
 from dashboard.errors import InvalidInput, StoreUnavailable
 from dashboard.store import keys
 from dashboard.store.client import Client
 from dashboard.store.scripts import answering
-from dashboard.values import Pulse, Standing
+from dashboard.values import Board, Pulse, Standing
 
 STEP_S = 5
 TOP = 10
@@ -65,7 +66,7 @@ class Analytics:
                 break
         else:
             raise StoreUnavailable(f"The board {board!r} keeps changing; try again.")
-        pulses = [_pulse(fields, kind) for _, fields in entries] + _ended(last, rows, seconds)
+        pulses = [_pulse(fields, kind) for _, fields in entries] + _ended(known, last, rows, seconds)
         end = 1000 * seconds if to_ms is None else to_ms
         return _joined([pulse for pulse in pulses if start <= pulse.at_ms < end], 1000 * step_s)
 
@@ -75,21 +76,21 @@ def as_point(pulse: Pulse) -> dict[str, Any]:
     return {"at": rfc3339(pulse.at_ms), "scores": pulse.scores, "rows": [row.as_dict() for row in pulse.rows]}
 
 
-def _ended(last: Sequence[bytes | None], rows: Sequence[tuple[bytes, float]], now_s: int) -> list[Pulse]:
+def _ended(board: Board, last: Sequence[bytes | None], rows: Sequence[tuple[bytes, float]], now_s: int) -> list[Pulse]:
     """The last bucket, if it has ended and scores came in it; nothing has come since, so the board shows how it ended."""
     bucket, scores = (int(value or 0) for value in last)
     if not scores or (bucket + 1) * STEP_S > now_s:
         return []
-    top = tuple(Standing(rank, player.decode(), int(score)) for rank, (player, score) in enumerate(rows, 1))
+    top = tuple(Standing(row.rank, row.player, row.score) for row in ranked(board.settings, rows))
     return [Pulse(1000 * STEP_S * bucket, scores, top)]
 
 
 def _pulse(fields: dict[bytes, bytes], kind: str) -> Pulse:
-    flat: Sequence[str] = ()
+    flat: Sequence[Any] = ()
     for name, value in fields.items():
         if name.split(b":")[0].decode() == kind:
             flat = list(json.loads(value))  # an empty table is written as {}
-    rows = tuple(Standing(i, p, int(s)) for i, (p, s) in enumerate(zip(flat[::2], flat[1::2], strict=True), 1))
+    rows = tuple(Standing(r, p, int(s)) for p, s, r in zip(flat[::3], flat[1::3], flat[2::3], strict=True))
     return Pulse(int(fields[b"at"]), int(fields[b"scores"]), rows)
 
 

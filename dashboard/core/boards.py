@@ -16,9 +16,10 @@ from dashboard.errors import BoardConflict, BoardNotDeclared, BoardNotFound, Inv
 from dashboard.store import keys
 from dashboard.store.client import Client
 from dashboard.store.scripts import Scripts, answering
-from dashboard.values import Board, BoardSettings
+from dashboard.values import Board, BoardSettings, Column, Review
 
-RE_RANKING = ("order", "rule", "ties")
+RE_RANKING = ("order", "rule", "ties", "columns")
+PERIOD_S = {"hour": 3600, "day": 86_400, "week": 7 * 86_400, "month": 31 * 86_400}
 ATTEMPTS = 20
 
 
@@ -89,13 +90,9 @@ class Boards:
         """Delete a board with all its scores. Raises BoardNotFound. Four round trips."""
         for _ in range(ATTEMPTS):
             revision, periods = self.rankings(name)
-            others = (keys.events(name), keys.history(name), keys.marks(name), keys.audit(name), *keys.tallied(name))
-            names = [
-                keys.board(name),
-                keys.periods(name),
-                *others,
-                *(keys.ranking(name, id) for id in periods),
-            ]
+            others = (keys.events(name), keys.history(name), keys.marks(name), keys.audit(name), keys.aside(name))
+            rankings = (key for id in periods for key in keys.standings(name, id))
+            names = [keys.board(name), keys.periods(name), keys.review(name), *others, *keys.tallied(name), *rankings]
             reply = self._scripts.write("delete_board", names, [keys.CHANGED, name, revision, len(periods)])
             self.forget(name)
             if reply == b"revision":
@@ -210,6 +207,13 @@ def open_periods(settings: BoardSettings, at_ms: int) -> tuple[Period, ...]:
     return tuple(period(kind, at_ms) for kind in settings.periods)
 
 
+def kept_until_ms(settings: BoardSettings, period: Period) -> int | None:
+    """When the ranking of a period goes; None for never."""
+    if period.kind == "all":
+        return None
+    return period.end_ms + 1000 * max(settings.keep * PERIOD_S[period.kind], settings.late_s)
+
+
 def pick_period(settings: BoardSettings, kind: str, at_ms: int) -> Period:
     """The board's period of that kind at an instant. Raises InvalidInput naming the kinds there are."""
     for known in settings.periods:
@@ -226,4 +230,7 @@ def _parse(name: str, reply: Sequence[bytes | None]) -> Board | None:
     if revision is None or settings is None:
         return None
     stored = json.loads(settings)
-    return Board(name, BoardSettings(**{**stored, "periods": tuple(stored["periods"])}), revision.decode())
+    stored["periods"] = tuple(stored["periods"])
+    stored["columns"] = tuple(Column(**column) for column in stored.get("columns", ()))
+    stored["review"] = Review(**stored["review"]) if stored.get("review") else None
+    return Board(name, BoardSettings(**stored), revision.decode())

@@ -1,10 +1,11 @@
-"""Periods: which day, week or month an instant belongs to. All of them in UTC; weeks are ISO weeks, from Monday.
+"""Periods: which hour, day, week or month an instant belongs to. All of them in UTC; weeks are ISO weeks, from Monday.
 
 Owns: names and bounds of periods. Leaves to others: keys, clocks (instants are handed in).
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 from dashboard.errors import InvalidInput
 from dashboard.values import PeriodKind
@@ -18,8 +19,8 @@ LAST_MS = 253_370_764_800_000
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """One span of time. `id` names its ranking (`all`, `day:2026-11-23`, `week:2026-W48`, `month:2026-11`); it holds
-    from `start_ms` (inclusive) until `end_ms` (exclusive).
+    """One span of time. `id` names its ranking (`all`, `hour:2026-11-23T12`, `day:2026-11-23`, `week:2026-W48`,
+    `month:2026-11`); it holds from `start_ms` (inclusive) until `end_ms` (exclusive).
     """
 
     id: str
@@ -37,7 +38,10 @@ def period(kind: PeriodKind, at_ms: int) -> Period:
         raise InvalidInput(f"{at_ms} ms lies outside the years 1 to 9998")
     if kind == "all":
         return ALL
-    day = (EPOCH + timedelta(milliseconds=at_ms)).replace(hour=0, minute=0, second=0, microsecond=0)
+    hour = (EPOCH + timedelta(milliseconds=at_ms)).replace(minute=0, second=0, microsecond=0)
+    if kind == "hour":
+        return _period(f"hour:{hour.isoformat()[:13]}", kind, hour, hour + timedelta(hours=1))
+    day = hour.replace(hour=0)
     if kind == "day":
         return _period(f"day:{day.date().isoformat()}", kind, day, day + timedelta(days=1))
     if kind == "week":
@@ -46,6 +50,18 @@ def period(kind: PeriodKind, at_ms: int) -> Period:
         return _period(f"week:{year:04}-W{week:02}", kind, monday, monday + timedelta(days=7))
     first = day.replace(day=1)
     return _period(f"month:{first.date().isoformat()[:7]}", kind, first, (first + timedelta(days=31)).replace(day=1))
+
+
+def period_of(id: str) -> Period:
+    """The period that has this id."""
+    kind, _, name = id.partition(":")
+    if kind == "all":
+        return ALL
+    if kind == "week":
+        day = datetime.strptime(f"{name}-1", "%G-W%V-%u")
+    else:
+        day = datetime.fromisoformat({"hour": f"{name}:00", "month": f"{name}-01"}.get(kind, name))
+    return period(cast(PeriodKind, kind), to_ms(day.replace(tzinfo=UTC)))
 
 
 def _period(id: str, kind: PeriodKind, start: datetime, end: datetime) -> Period:

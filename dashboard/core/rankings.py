@@ -8,10 +8,12 @@ import base64
 import binascii
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from dashboard.core.boards import Boards, pick_period
 from dashboard.core.clock import Clock
+from dashboard.core.runs import ranked, rules, standing, width
 from dashboard.errors import BadCursor, PlayerNotFound, StoreUnavailable
 from dashboard.store import keys
 from dashboard.store.client import Client
@@ -20,6 +22,9 @@ from dashboard.values import Board, Distribution, Page, Standing
 
 ATTEMPTS = 20
 BINS = 30
+
+Rows: TypeAlias = Sequence[tuple[bytes, float]]
+"""Members with their scores, as the driver hands them over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +36,17 @@ class Place:
     board: str
     period: str
     version: int
-    rank: int
-    player: str
-    score: int
+    row: Standing
     players: int
     percentile: float
+
+    @property
+    def rank(self) -> int:
+        return self.row.rank
+
+    @property
+    def score(self) -> int:
+        return self.row.score
 
 
 def percentile(rank: int, players: int) -> float:
@@ -77,37 +88,15 @@ class Rankings:
         """One player's place. Raises BoardNotFound, PlayerNotFound. One round trip."""
         page = self._rows(board, kind, at_ms, 0, ("around", player, 0))
         row = page.rows[0]
-        share = percentile(row.rank, page.players)
-        return Place(board, page.period, page.version, row.rank, row.player, row.score, page.players, share)
+        return Place(board, page.period, page.version, row, page.players, percentile(row.rank, page.players))
 
     def standings(self, board: str, players: Sequence[str], kind: str = "all", *, at_ms: int | None = None) -> Page:
         """The rows of a list of players in order of rank; `missing` are those without a score. One round trip."""
         wanted = list(dict.fromkeys(players))
-        for _ in range(ATTEMPTS):
-            known, period_id = self._ranking(board, kind, at_ms)
-            name = keys.ranking(board, period_id)
-            with answering(), self._client.pipeline(transaction=True) as pipe:
-                pipe.hmget(keys.board(board), "revision", "version")
-                pipe.zcard(name)
-                for player in wanted:
-                    pipe.zscore(name, player)
-                    (pipe.zrevrank if known.settings.order == "desc" else pipe.zrank)(name, player)
-                (revision, version), count, *found = pipe.execute()
-            if self._boards.is_current(known, revision):
-                break
-        else:
-            raise _restless(board)
-        pairs = zip(wanted, found[::2], found[1::2], strict=True)
-        rows = [Standing(rank + 1, player, int(score)) for player, score, rank in pairs if rank is not None]
-        here = {row.player for row in rows}
-        return Page(
-            board,
-            period_id,
-            count,
-            int(version or 0),
-            tuple(sorted(rows, key=lambda row: row.rank)),
-            missing=tuple(player for player in wanted if player not in here),
-        )
+        page = self._rows(board, kind, at_ms, 0, ("players", *wanted))
+        here = {row.player for row in page.rows}
+        rows = tuple(sorted(page.rows, key=lambda row: row.rank))
+        return replace(page, rows=rows, next=None, missing=tuple(player for player in wanted if player not in here))
 
     def distribution(self, board: str, kind: str = "all") -> Distribution:
         """Players by score in at most BINS bins of one round width. One round trip."""
@@ -118,7 +107,8 @@ class Rankings:
         return Distribution(int(reply[0]), int(reply[1]), tuple(reply[2:]))
 
     def snapshots(self, wanted: Sequence[tuple[Board, str, int]]) -> list[Page]:
-        """The top of several rankings, each as (board, period id, limit), in one round trip for all of them.
+        """The top of several rankings, each as (board, period id, limit), in one round trip for all of them, and one more
+        where scores have data.
 
         Version and rows of a page are read one after the other, so that a change between them is shown again, never
         lost: the rows are at least as new as the version.
@@ -126,39 +116,51 @@ class Rankings:
         with answering(), self._client.pipeline(transaction=False) as pipe:
             for board, period_id, limit in wanted:
                 name = keys.ranking(board.name, period_id)
-                pipe.hget(keys.board(board.name), "version")
+                pipe.hmget(keys.board(board.name), "version", "data")
                 pipe.zcard(name)
                 (pipe.zrevrange if board.settings.order == "desc" else pipe.zrange)(name, 0, limit - 1, withscores=True)
             replies = pipe.execute()
-        triples = zip(wanted, replies[::3], replies[1::3], replies[2::3], strict=True)
+        heads, counts, tops = replies[::3], replies[1::3], replies[2::3]
+        data = self._data(wanted, [rows if has else [] for (_, has), rows in zip(heads, tops, strict=True)])
+        pages = zip(wanted, heads, counts, tops, data, strict=True)
         return [
-            Page(
-                board.name,
-                period_id,
-                players,
-                int(version or 0),
-                tuple(Standing(i, member.decode(), int(score)) for i, (member, score) in enumerate(rows, 1)),
-            )
-            for (board, period_id, _), version, players, rows in triples
+            Page(board.name, period_id, players, int(version or 0), ranked(board.settings, rows, more))
+            for (board, period_id, _), (version, _), players, rows, more in pages
+        ]
+
+    def _data(self, wanted: Sequence[tuple[Board, str, int]], tops: Sequence[Rows]) -> list[list[bytes] | None]:
+        """What came with the scores of the rows, where any may have something."""
+        asked = [(wanted[i][0], wanted[i][1], rows) for i, rows in enumerate(tops) if rows]
+        if not asked:
+            return [None] * len(tops)
+        with answering(), self._client.pipeline(transaction=False) as pipe:
+            for board, period_id, rows in asked:
+                at = width(board.settings)
+                pipe.hmget(keys.runs(board.name, period_id), [member[at:] for member, _ in rows])
+            replies = iter(pipe.execute())
+        found = zip(wanted, tops, strict=True)
+        return [
+            [(kept or b"")[width(board.settings) :] for kept in next(replies)] if rows else None
+            for (board, *_), rows in found
         ]
 
     def _rows(self, board: str, kind: str, at_ms: int | None, limit: int, where: Sequence[str | int]) -> Page:
         for _ in range(ATTEMPTS):
             known, period_id = self._ranking(board, kind, at_ms)
-            names = [keys.board(board), keys.ranking(board, period_id)]
+            names = [keys.board(board), *keys.standings(board, period_id)]
             revision, version, players, start, *flat = self._scripts.read(
-                "read_rows", names, [known.settings.order, limit, *where]
+                "read_rows", names, [rules(known.settings), limit, *where]
             )
             if not self._boards.is_current(known, revision):
                 continue
             if start < 0:
                 raise PlayerNotFound(f"There is no player {where[1]!r} on the board {board!r} ({period_id}).")
-            rows = tuple(
-                Standing(start + i, member.decode(), int(score))
-                for i, (member, score) in enumerate(zip(flat[::2], flat[1::2], strict=True), 1)
-            )
+            members, scores, ranks, data = flat[::4], flat[1::4], flat[2::4], flat[3::4]
+            cells = zip(members, scores, ranks, data, strict=True)
+            rows = tuple(standing(known.settings, *cell) for cell in cells)
             more = bool(rows) and start + len(rows) < players
-            return Page(board, period_id, players, int(version), rows, _cursor(rows[-1]) if more else None)
+            next = _cursor(rows[-1].score, members[-1].decode()) if more else None
+            return Page(board, period_id, players, int(version), rows, next)
         raise _restless(board)
 
     def _ranking(self, board: str, kind: str, at_ms: int | None) -> tuple[Board, str]:
@@ -170,17 +172,17 @@ def _restless(board: str) -> StoreUnavailable:
     return StoreUnavailable(f"The board {board!r} keeps changing; try again.")
 
 
-def _cursor(row: Standing) -> str:
-    text = json.dumps([row.score, row.player], ensure_ascii=False, separators=(",", ":"))
+def _cursor(score: int, member: str) -> str:
+    text = json.dumps([score, member], ensure_ascii=False, separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def _open_cursor(cursor: str) -> tuple[int, str]:
     try:
-        score, player = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if type(score) is int and type(player) is str:
-            player.encode()
-            return score, player
+        score, member = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if type(score) is int and type(member) is str:
+            member.encode()
+            return score, member
     except (ValueError, TypeError, binascii.Error, RecursionError):
         pass
     raise BadCursor("This cursor was not made by this server: take `next` from a page.", ("/cursor", "unknown"))

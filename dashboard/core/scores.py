@@ -1,41 +1,29 @@
 """Scores: from what a game client sends to what the board holds, in one atomic script per batch.
 
-Owns: what a player's name and a score may be, which periods a score counts in, the plan of one script call and the
-reading of its reply. Leaves to others: settings (`boards.py`), rows (`rankings.py`), JSON and HTTP (`web/`).
+Owns: what a player's name, a score and its id may be, and submitting. Leaves to others: the plan of one script call
+(`plans.py`), settings (`boards.py`), rows (`rankings.py`), removals (`removals.py`), JSON and HTTP (`web/`).
 """
 
+import json
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-from dashboard.core.boards import Boards, open_periods
+from dashboard.core.boards import Boards
 from dashboard.core.clock import Clock
-from dashboard.core.periods import Period, rfc3339
-from dashboard.errors import (
-    BoardNotFound,
-    InvalidInput,
-    MarkMoved,
-    PlayerNotFound,
-    ScorecastError,
-    ScoreOutOfRange,
-    StoreUnavailable,
-    TooLate,
-)
-from dashboard.store import keys
+from dashboard.core.plans import Plan
+from dashboard.errors import Forbidden, InvalidInput, MarkMoved, ScorecastError, StoreUnavailable
 from dashboard.store.scripts import Scripts
-from dashboard.values import MAX_SCORE, Board, Mark, Result, Score
+from dashboard.values import MAX_SCORE, Mark, Result, Score
 
 BATCH = 1000
 """Most scores in one call: about 10 ms of the store's time."""
-AHEAD_MS = 60_000
-"""A score may be stamped this far in the future: clients' clocks are not exact."""
-TRUST_MS = 20_000
-"""The store refuses a plan made by a clock that is further off, or made longer ago (waiting for a connection, say)."""
 LONGEST = 128
+DATA_BYTES = 1024
 COMPOSED = 4
 """NFC makes at most so many characters one."""
 ATTEMPTS = 20
-PERIOD_S = {"day": 86_400, "week": 7 * 86_400, "month": 31 * 86_400}
+LONGEST_ID = 128
 
 
 def clean_player(name: object) -> str:
@@ -67,6 +55,25 @@ def clean_score(value: object) -> int:
     return value
 
 
+def clean_id(value: object) -> str:
+    """A score's id: 1 to 128 printable characters of ASCII. Raises InvalidInput."""
+    if isinstance(value, str) and 1 <= len(value) <= LONGEST_ID and value.isascii() and value.isprintable():
+        return value
+    raise InvalidInput(
+        f"an id has 1 to {LONGEST_ID} printable ASCII characters, a UUID for example", ("/id", "1 to 128 characters")
+    )
+
+
+def clean_data(value: object) -> str:
+    """A score's data as the JSON that is stored. Raises InvalidInput where it is longer than DATA_BYTES."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if len(text.encode()) > DATA_BYTES:
+        raise InvalidInput(
+            f"the data of a score has at most {DATA_BYTES} bytes as JSON", ("/data", f"at most {DATA_BYTES} bytes")
+        )
+    return text
+
+
 class Scores:
     """Writes scores to boards."""
 
@@ -76,13 +83,13 @@ class Scores:
         self._clock = clock
         self.accepted = 0
 
-    def submit(self, board: str, scores: Sequence[Score]) -> list[Result | ScorecastError]:
+    def submit(self, board: str, scores: Sequence[Score], *, as_operator: bool = True) -> list[Result | ScorecastError]:
         """Apply up to BATCH scores in their order; a refused one has its error in its place, the others count.
 
-        Raises BoardNotDeclared, StoreUnavailable (nothing was acknowledged). One round trip; a board's first score takes
-        four more.
+        Raises BoardNotDeclared, Forbidden (not `as_operator`, and the board takes scores from operators only),
+        StoreUnavailable (nothing was acknowledged). One round trip; a board's first score takes four more.
         """
-        plan, replies = self._run(board, scores, None)
+        plan, replies = self._run(board, scores, None, as_operator=as_operator)
         results = plan.read(replies)
         self.accepted += sum(isinstance(result, Result) for result in results)
         return results
@@ -98,12 +105,19 @@ class Scores:
         self.accepted += len(scores) - len(refused)
         return refused
 
-    def _run(self, board: str, scores: Sequence[Score], mark: Mark | None) -> tuple["_Plan", Sequence[Any]]:
+    def _run(
+        self, board: str, scores: Sequence[Score], mark: Mark | None, *, as_operator: bool = True
+    ) -> tuple[Plan, Sequence[Any]]:
         if len(scores) > BATCH:
             raise InvalidInput(f"at most {BATCH} scores at once", ("/scores", f"at most {BATCH} items"))
         for _ in range(ATTEMPTS):
-            plan = _Plan(self._boards.ensure(board), scores, self._clock.now_ms(), mark)
-            reply = self._scripts.write("submit_scores", plan.keys, plan.args)
+            known = self._boards.ensure(board)
+            if known.settings.writers == "operators" and not as_operator:
+                raise Forbidden(
+                    f"The board {board!r} takes scores from operators only: send OPERATOR_KEY as X-API-Key."
+                )
+            plan = Plan(known, scores, self._clock.now_ms(), mark)
+            reply = self._scripts.write(plan.script, plan.keys, plan.args)
             match reply[0]:
                 case b"ok":
                     return plan, reply[2:]
@@ -118,139 +132,3 @@ class Scores:
     def mark(self, board: str, id: str) -> str:
         """An import's stored place, '' if it has not begun. One round trip."""
         return self._boards.mark(board, id)
-
-    def remove(self, board: str, player: str, *, reason: str, by: str) -> str:
-        """Take a player off all periods of a board, noted in its audit stream. Returns the event's id.
-
-        Raises BoardNotFound, PlayerNotFound. Two round trips.
-        """
-        for _ in range(ATTEMPTS):
-            revision, ids = self._boards.rankings(board)
-            if not revision:
-                raise BoardNotFound(f"There is no board {board!r}.")
-            names = [keys.board(board), keys.events(board), keys.audit(board), keys.periods(board)]
-            names += [keys.ranking(board, id) for id in ids]
-            args = [revision, keys.CHANGED, board, player, reason, by, *ids]
-            reply = self._scripts.write("remove_player", names, args)
-            if reply[0] == b"ok":
-                return str(reply[2].decode())
-            if reply[0] == b"absent":
-                raise PlayerNotFound(f"There is no player {player!r} on the board {board!r}.")
-        raise StoreUnavailable(f"The board {board!r} keeps changing; try again.")
-
-
-class _Plan:
-    """One call of the script: its keys, its arguments, and which result belongs to which score."""
-
-    def __init__(self, board: Board, scores: Sequence[Score], now_ms: int, mark: Mark | None) -> None:
-        self._settings = board.settings
-        self._now_ms = now_ms
-        self._history = mark is not None
-        self.results: list[Result | ScorecastError] = []
-        self.sent: list[int] = []
-        current = open_periods(board.settings, now_ms)
-        self._rankings: dict[Period, int] = {period: i for i, period in enumerate(current, 1)}
-        items: list[str | int] = []
-        usual = ",".join(str(i) for i in self._rankings.values())
-        for index, score in enumerate(scores):
-            try:
-                where = usual if score.at_ms is None else self._where(score.at_ms)
-            except InvalidInput as refused:
-                self.results.append(refused)
-                continue
-            self.results.append(_PENDING)
-            self.sent.append(index)
-            items += (score.player, score.score, "" if score.at_ms is None else score.at_ms, where)
-        self._scores = scores
-        name = board.name
-        self.keys = [
-            keys.board(name),
-            keys.events(name),
-            keys.history(name),
-            keys.periods(name),
-            keys.marks(name),
-        ]
-        self.keys += [keys.ranking(name, period.id) for period in self._rankings]
-        self.args: list[str | int] = [
-            board.revision,
-            keys.CHANGED,
-            name,
-            board.settings.order,
-            board.settings.rule,
-        ]
-        self.args += [max(now_ms - TRUST_MS, *(p.start_ms for p in current))]
-        self.args += [min(now_ms + TRUST_MS, *(p.end_ms for p in current)), len(current)]
-        self.args += [len(self._rankings), *((mark.id, mark.expected, mark.next) if mark else ("", "", ""))]
-        for p in self._rankings:
-            expiry_ms = self._expiry_ms(p)
-            self.args += [p.id, "" if expiry_ms is None else expiry_ms]
-        self.args += items
-
-    def read(self, replies: Sequence[Sequence[bytes | int]]) -> list[Result | ScorecastError]:
-        """The results in the order of the scores."""
-        for index, reply in zip(self.sent, replies, strict=True):
-            score = self._scores[index]
-            if not reply:
-                self.results[index] = _out_of_range(score)
-                continue
-            held, rank, before, changed, players, position = reply
-            self.results[index] = Result(
-                player=score.player,
-                score=int(held),
-                rank=int(rank),
-                previous_rank=None if before == -1 else int(before),
-                changed=bool(changed),
-                players=int(players),
-                position=position.decode() if isinstance(position, bytes) else str(position),
-            )
-        return self.results
-
-    def refused(self, numbers: Sequence[int]) -> dict[int, ScorecastError]:
-        """The refused ones by index: those never sent, and those of the sent that the script numbers."""
-        never_sent = {
-            i: error
-            for i, error in enumerate(self.results)
-            if isinstance(error, ScorecastError) and error is not _PENDING
-        }
-        return never_sent | {self.sent[n]: _out_of_range(self._scores[self.sent[n]]) for n in numbers}
-
-    def _where(self, at_ms: int) -> str:
-        if at_ms > self._now_ms + AHEAD_MS and not self._history:
-            raise InvalidInput(
-                f"the score is stamped {rfc3339(at_ms)}, which has not come yet",
-                ("/at", "lies in the future"),
-            )
-        places = []
-        for period in open_periods(self._settings, at_ms):
-            if not self._history and period.end_ms + 1000 * self._settings.late_s <= self._now_ms:
-                raise TooLate(
-                    f"{period.id} closed at {rfc3339(period.end_ms)}; this board takes late scores for "
-                    f"{self._settings.late_s} s. Nothing was counted.",
-                    ("/at", "too late for this board"),
-                )
-            expiry_ms = self._expiry_ms(period)
-            if self._history and expiry_ms is not None and expiry_ms <= self._now_ms:
-                continue  # its ranking would be gone at once
-            places.append(self._rankings.setdefault(period, len(self._rankings) + 1))
-        if not places:
-            raise TooLate(
-                f"{rfc3339(at_ms)} lies in no period that this board still keeps (keep: {self._settings.keep})",
-                ("/at", "in no period that this board keeps"),
-            )
-        return ",".join(str(place) for place in places)
-
-    def _expiry_ms(self, period: Period) -> int | None:
-        if period.kind == "all":
-            return None
-        kept_s = max(self._settings.keep * PERIOD_S[period.kind], self._settings.late_s)
-        return period.end_ms + 1000 * kept_s
-
-
-_PENDING = ScorecastError("not yet decided")
-
-
-def _out_of_range(score: Score) -> ScoreOutOfRange:
-    return ScoreOutOfRange(
-        f"{score.player!r} would leave +-{MAX_SCORE}, where sums stop being exact; the score was not counted.",
-        ("/score", f"the sum leaves +-{MAX_SCORE}"),
-    )

@@ -33,7 +33,10 @@ class View:
         self.rows: tuple[Standing, ...] = ()
 
     def advance(self, page: Page) -> Frame | None:
-        """Take over what `page` shows (cut to our limit); the frame that tells viewers, None if they see no change."""
+        """Take over what `page` shows (cut to our limit); the frame that tells viewers, None if they see no change.
+
+        A changed row says by its rank where it stands; where ranks repeat, that is no place, and every frame is full.
+        """
         rows, old = page.rows[: min(self.limit, page.players)], self.rows  # viewers drop what is beyond `players`
         self.version = page.version
         if rows == old and page.players == self.players:
@@ -41,7 +44,7 @@ class View:
         self.rows, self.players = rows, page.players
         self.seq += 1
         changed = changed_rows(old, rows)
-        full = len(changed) > FULL_SHARE * max(len(rows), 1)
+        full = len(changed) > FULL_SHARE * max(len(rows), 1) or any(row.rank != i for i, row in enumerate(rows, 1))
         return {**self._head(full), "rows": [standing.as_dict() for standing in (rows if full else changed)]}
 
     def _head(self, full: bool) -> Frame:

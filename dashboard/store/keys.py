@@ -22,6 +22,21 @@ def ranking(name: str, period: str) -> str:
     return f"{PREFIX}board:{{{name}}}:rank:{period}"
 
 
+def runs(name: str, period: str) -> str:
+    """Hash player -> what stands before the name in the member, and the data of that score; see `lua/parts/runs.lua`."""
+    return f"{ranking(name, period)}:runs"
+
+
+def levels(name: str, period: str) -> str:
+    """Sorted set of the different runs of one period, for ties `dense`."""
+    return f"{ranking(name, period)}:levels"
+
+
+def standings(name: str, period: str) -> tuple[str, str, str]:
+    """The three keys of one period, as scripts take them."""
+    return ranking(name, period), runs(name, period), levels(name, period)
+
+
 def periods(name: str) -> str:
     """Set of the periods that have a ranking."""
     return f"{PREFIX}board:{{{name}}}:periods"
@@ -43,8 +58,28 @@ def marks(name: str) -> str:
 
 
 def audit(name: str) -> str:
-    """Stream: who removed whom, when and why."""
+    """Stream: who removed, hid or restored whom, when and why."""
     return f"{PREFIX}board:{{{name}}}:audit"
+
+
+def aside(name: str) -> str:
+    """Hash player -> what a player had who was removed or hidden."""
+    return f"{PREFIX}board:{{{name}}}:aside"
+
+
+def review(name: str) -> str:
+    """Stream: scores that wait for an operator's decision."""
+    return f"{PREFIX}board:{{{name}}}:review"
+
+
+def gains(name: str, slot: int) -> str:
+    """Hash player -> points gained in one span of time; short-lived."""
+    return f"{PREFIX}board:{{{name}}}:gains:{slot}"
+
+
+def submitted(name: str, id: str) -> str:
+    """String: the answer to the score of that id, as long as it is remembered."""
+    return f"{PREFIX}board:{{{name}}}:id:{id}"
 
 
 def limit(subject: str, policy: str, algorithm: str) -> str:

@@ -17,11 +17,21 @@ from dashboard.errors import StoreUnavailable
 from dashboard.store.client import Client
 
 LUA = Path(__file__).with_name("lua")
+PARTS = re.compile(r"^--@ (.+)$", re.MULTILINE)
+"""A line of a script in whose place the files of `lua/parts/` stand that it names."""
 REPLICA_WAIT_MS = 1000
 REFUSAL = re.compile(
     r"(?:^|@user_script: \d+: -)(OOM|READONLY|MISCONF|CLUSTERDOWN|MASTERDOWN|NOREPLICAS|UNKILLABLE|BUSY) "
 )
 """How Redis begins such an error; Redis 6 puts the place in our script before it."""
+
+
+def source(path: Path) -> str:
+    """A script as the server gets it, with its parts in their place."""
+    return PARTS.sub(
+        lambda line: "\n".join((LUA / "parts" / name).read_text(encoding="utf-8") for name in line[1].split()),
+        path.read_text(encoding="utf-8"),
+    )
 
 
 @contextmanager
@@ -46,7 +56,7 @@ class Scripts:
     def __init__(self, client: Client, *, replicated: bool = False) -> None:
         self._client = client
         self._replicated = replicated
-        self._known = {path.stem: client.register_script(path.read_bytes()) for path in sorted(LUA.glob("*.lua"))}
+        self._known = {path.stem: client.register_script(source(path)) for path in sorted(LUA.glob("*.lua"))}
 
     def read(self, name: str, keys: Sequence[str], args: Sequence[str | int | bytes]) -> Any:
         """Run a script that only reads. Raises StoreUnavailable. One round trip (two the first time)."""

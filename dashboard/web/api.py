@@ -57,7 +57,7 @@ def make_api(
     def post_scores(board: str) -> ResponseReturnValue:
         name, body = models.clean_name(board), read_json(request)
         door.scores(body)
-        return jsonify(submit(scores, name, body))
+        return jsonify(submit(scores, name, body, as_operator=guard.operates(key_of(request.headers))))
 
     @api.get("/boards/<board>/top")
     def top(board: str) -> ResponseReturnValue:
@@ -77,15 +77,8 @@ def make_api(
         query = models.validate(models.PeriodQuery, request.args.to_dict(), "query")
         name, who = models.clean_name(board), clean_player(player)
         place = rankings.player(name, who, query.period, at_ms=query.at)
-        return jsonify(asdict(place) | _head(place))
-
-    @api.delete("/boards/<board>/players/<player:player>")
-    def remove_player(board: str, player: str) -> ResponseReturnValue:
-        guard.may_operate(key_of(request.headers))
-        name, who = models.clean_name(board), clean_player(player)
-        reason = models.validate(models.RemovalIn, read_json(request)).reason
-        position = scores.remove(name, who, reason=reason, by="operator")
-        return jsonify({"player": who, "removed": True, "position": position})
+        facts = {"players": place.players, "percentile": place.percentile, "version": place.version}
+        return jsonify(_head(place) | place.row.as_dict() | facts)
 
     @api.post("/boards/<board>/standings")
     def standings(board: str) -> ResponseReturnValue:

@@ -30,6 +30,10 @@ class Guard:
         if self._operator is not None and not self._is_operator(key):
             raise Unauthorized("Only an operator may do this: send OPERATOR_KEY as X-API-Key.")
 
+    def operates(self, key: str | None) -> bool:
+        """Whether who has this key may do what only operators may."""
+        return self._is_operator(key) if self._operator is not None else not self._keys
+
     def accepts(self, key: str | None) -> bool:
         """Whether a key tells one caller from another: it is a known one, or no keys are configured."""
         if not self._keys:

@@ -16,12 +16,13 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    model_validator,
 )
 
 from dashboard.core.periods import parse_time
-from dashboard.core.scores import BATCH, clean_player, clean_score
+from dashboard.core.scores import BATCH, clean_data, clean_id, clean_player, clean_score
 from dashboard.errors import InvalidInput, ScorecastError
-from dashboard.values import BoardSettings, Order, PeriodKind, Profile, Rule, Score
+from dashboard.values import MAX_SCORE, BoardSettings, Column, Order, PeriodKind, Profile, Review, Rule, Score, Ties
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.-]{0,63}")
 LISTED = 20
@@ -54,6 +55,12 @@ def _unique(kinds: tuple[PeriodKind, ...]) -> tuple[PeriodKind, ...]:
     return kinds
 
 
+def _unique_names(columns: "tuple[ColumnIn, ...]") -> "tuple[ColumnIn, ...]":
+    if len({column.name for column in columns}) < len(columns):
+        raise ValueError("each column once")
+    return columns
+
+
 def _words(value: str) -> str:
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
         raise ValueError("a text without control characters")
@@ -77,6 +84,7 @@ Player = Annotated[str, BeforeValidator(_with(clean_player))]
 Points = Annotated[int, BeforeValidator(_with(clean_score))]
 Instant = Annotated[int, BeforeValidator(_with(parse_time))]
 Name = Annotated[str, BeforeValidator(_with(clean_name))]
+Id = Annotated[str, BeforeValidator(_with(clean_id))]
 Day = Annotated[str, AfterValidator(_day)]
 Words = Annotated[str, AfterValidator(_words)]
 Email = Annotated[str, AfterValidator(_email)]
@@ -94,9 +102,36 @@ class ScoreIn(Model):
     player: Player
     score: Points
     at: Instant | None = None
+    id: Id | None = None
+    columns: dict[str, Points] = {}
+    match: Points | None = None
+    data: Annotated[str | None, BeforeValidator(_with(clean_data))] = None
 
     def value(self) -> Score:
-        return Score(self.player, self.score, self.at)
+        match: int | Literal["any"] | None = self.match if "match" in self.model_fields_set else "any"
+        return Score(self.player, self.score, self.at, self.columns, self.id, match, self.data)
+
+
+class ColumnIn(Model):
+    """An extra figure that orders equal scores."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9:_.-]{0,63}$")
+    order: Order = "desc"
+
+    def value(self) -> Column:
+        return Column(self.name, self.order)
+
+
+class ReviewIn(Model):
+    """Which scores wait for an operator."""
+
+    above: Points | None = None
+    below: Points | None = None
+    gain: int | None = Field(None, ge=1, le=MAX_SCORE)
+    per_s: int = Field(60, ge=1, le=86_400)
+
+    def value(self) -> Review:
+        return Review(**dict(self))
 
 
 class BoardIn(Model):
@@ -104,15 +139,30 @@ class BoardIn(Model):
 
     order: Order = "desc"
     rule: Rule = "best"
-    ties: Literal["plain"] = "plain"
+    ties: Ties = "plain"
+    columns: Annotated[tuple[ColumnIn, ...], Field(max_length=4, strict=False), AfterValidator(_unique_names)] = ()
     periods: Annotated[tuple[PeriodKind, ...], Field(min_length=1, strict=False), AfterValidator(_unique)] = ("all",)
     late_s: int = Field(3600, ge=0, le=366 * 86_400)
     keep: int = Field(12, ge=1, le=1000)
+    min: Points | None = None
+    max: Points | None = None
+    max_step: int | None = Field(None, ge=1, le=MAX_SCORE)
+    review: ReviewIn | None = None
+    writers: Literal["clients", "operators"] = "clients"
+    id_s: int = Field(86_400, ge=60, le=366 * 86_400)
     title: str | None = Field(None, min_length=1, max_length=80)
     unit: str | None = Field(None, min_length=1, max_length=20)
 
+    @model_validator(mode="after")
+    def _bounds(self) -> "BoardIn":
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("min is at most max")
+        return self
+
     def value(self) -> BoardSettings:
-        return BoardSettings(**self.model_dump())
+        columns = tuple(column.value() for column in self.columns)
+        review = self.review.value() if self.review else None
+        return BoardSettings(**(dict(self) | {"columns": columns, "review": review}))
 
 
 class StandingsIn(Model):
@@ -135,10 +185,22 @@ class UserIn(Model):
         return Profile(**dict(self))
 
 
-class RemovalIn(Model):
-    """Why a player is removed."""
+class ReasonIn(Model):
+    """Why an operator does it."""
 
     reason: str = Field(min_length=1, max_length=500)
+
+
+class RemovalIn(ReasonIn):
+    """Why a player is removed; or hidden, so that what comes later counts where nobody sees it."""
+
+    hide: bool = False
+
+
+class DecisionIn(Model):
+    """What becomes of a score in review."""
+
+    decision: Literal["approve", "reject"]
 
 
 class MessageIn(Model):
@@ -184,6 +246,12 @@ class SyncIn(Model):
 
 class _Query(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ListQuery(_Query):
+    """How many."""
+
+    limit: int = Field(100, ge=1, le=1000)
 
 
 class PeriodQuery(_Query):

@@ -24,6 +24,9 @@ STATUS: dict[type[errors.ScorecastError], int] = {
     errors.MethodNotAllowed: 405,
     errors.NotSubscribed: 409,
     errors.BoardConflict: 409,
+    errors.IdempotencyConflict: 409,
+    errors.ScoreMismatch: 409,
+    errors.NotInReview: 404,
     errors.MarkMoved: 409,
     errors.RateLimited: 429,
     errors.LockHeld: 409,
@@ -41,6 +44,7 @@ STATUS: dict[type[errors.ScorecastError], int] = {
     errors.BadCursor: 422,
     errors.TooLate: 422,
     errors.ScoreOutOfRange: 422,
+    errors.StepTooLarge: 422,
     errors.StoreUnavailable: 503,
     errors.SyncTimeout: 504,
 }

@@ -79,7 +79,7 @@ def bind(socketio: SocketIO, feeds: Feeds, scores: Scores, guard: Guard, door: D
         if "scores" in body:
             raise InvalidInput("Send many scores with the event `scores`.", ("/scores", "unknown field"))
         door.scores(body, callers.get(sid, NOBODY))
-        return submit(scores, board, body)
+        return submit(scores, board, body, as_operator=guard.operates(keys.get(sid)))
 
     def many(sid: str, data: object) -> Answer:
         guard.may_write(keys.get(sid))
@@ -87,7 +87,7 @@ def bind(socketio: SocketIO, feeds: Feeds, scores: Scores, guard: Guard, door: D
         if "scores" not in body:
             raise InvalidInput("The event `scores` has a list `scores`.", ("/scores", "is missing"))
         door.scores(body, callers.get(sid, NOBODY))
-        return submit(scores, board, body)
+        return submit(scores, board, body, as_operator=guard.operates(keys.get(sid)))
 
     def publish(sid: str, data: object) -> Answer:
         guard.may_write(keys.get(sid))

@@ -2,18 +2,10 @@
 
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
-from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.core.streams import Streams
 from dashboard.web import models
 from dashboard.web.guards import Guard, key_of
-
-
-class ListQuery(BaseModel):
-    """How many."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    limit: int = Field(100, ge=1, le=1000)
 
 
 def make_streams(streams: Streams, guard: Guard) -> Blueprint:
@@ -22,12 +14,12 @@ def make_streams(streams: Streams, guard: Guard) -> Blueprint:
 
     @blueprint.get("")
     def list_streams() -> ResponseReturnValue:
-        limit = models.validate(ListQuery, request.args.to_dict(), "query").limit
+        limit = models.validate(models.ListQuery, request.args.to_dict(), "query").limit
         return jsonify({"streams": streams.list(limit)})
 
     @blueprint.get("/<stream>")
     def get_stream(stream: str) -> ResponseReturnValue:
-        limit = models.validate(ListQuery, request.args.to_dict(), "query").limit
+        limit = models.validate(models.ListQuery, request.args.to_dict(), "query").limit
         return jsonify(streams.show(stream, limit))
 
     @blueprint.post("/<stream>/dead/<id>/retry")

@@ -10,14 +10,15 @@ from dashboard.web.models import split_scores
 from dashboard.web.problems import problem
 
 
-def submit(scores: Scores, board: str, body: object) -> dict[str, Any]:
+def submit(scores: Scores, board: str, body: object, *, as_operator: bool) -> dict[str, Any]:
     """One score's result, or `{"results": [...]}` of a batch, where a bad one has `{"error": problem}` in its place.
 
-    Raises the error of a single bad score, InvalidInput for a bad body, StoreUnavailable. One round trip.
+    Raises the error of a single bad score, InvalidInput for a bad body, Forbidden,
+    StoreUnavailable. One round trip.
     """
     is_batch, items = split_scores(body)
     good = [item for item in items if isinstance(item, Score)]
-    done = iter(scores.submit(board, good)) if good else iter(())
+    done = iter(scores.submit(board, good, as_operator=as_operator)) if good else iter(())
     results = [next(done) if isinstance(item, Score) else item for item in items]
     if is_batch:
         return {"results": [_answer(result, f"/scores/{i}") for i, result in enumerate(results)]}
@@ -27,4 +28,9 @@ def submit(scores: Scores, board: str, body: object) -> dict[str, Any]:
 
 
 def _answer(result: Result | ScorecastError, pointer: str) -> dict[str, Any]:
-    return asdict(result) if isinstance(result, Result) else {"error": problem(result, pointer)}
+    if not isinstance(result, Result):
+        return {"error": problem(result, pointer)}
+    answer = asdict(result)
+    if result.review is None:
+        del answer["review"]
+    return answer

@@ -168,7 +168,7 @@ def test_history_begins_an_hour_ago_unless_asked_for_more_and_never_before_its_p
     parts.boards.put(board, BoardSettings(periods=("all", "day")))
     now = store_ms(parts.client)
     yesterday, today = now - now % DAY_MS - STEP_MS, now - now % DAY_MS
-    top = json.dumps(["a", "1"])
+    top = json.dumps(["a", "1", 1])
     note(parts, board, yesterday, all=top, day_x=top)
     note(parts, board, today, all=top, day_y="{}")
     shown = {kind: [p.at_ms for p in parts.analytics.history(board, kind, from_ms=0)] for kind in ("all", "day")}

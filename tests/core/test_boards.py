@@ -12,6 +12,7 @@ import pytest
 from dashboard.core.boards import ABSENT, Boards
 from dashboard.core.periods import period
 from dashboard.core.rankings import Rankings
+from dashboard.core.removals import Removals
 from dashboard.core.scores import Scores
 from dashboard.errors import (
     BoardConflict,
@@ -35,11 +36,13 @@ def another(parts: Parts, scripts: Scripts | None = None, *, declared_only: bool
     """Another process on the same store: it remembers nothing, and what it learns is its own."""
     scripts = scripts or Scripts(parts.client)
     boards = Boards(parts.client, scripts, parts.clock, declared_only=declared_only)
+    scores = Scores(scripts, boards, parts.clock)
     return replace(
         with_host_clock(parts, 0),
         boards=boards,
-        scores=Scores(scripts, boards, parts.clock),
+        scores=scores,
         rankings=Rankings(parts.client, scripts, boards, parts.clock),
+        removals=Removals(parts.client, scripts, boards, scores),
     )
 
 
@@ -62,6 +65,7 @@ def submit(parts: Parts, board: str, player: str, score: int) -> int:
     """What the board then holds for the player."""
     result = parts.scores.submit(board, [Score(player, score)])[0]
     assert isinstance(result, Result)
+    assert result.score is not None
     return result.score
 
 
@@ -213,7 +217,7 @@ def test_a_board_that_another_process_deleted_is_not_found_by_any_reader(parts: 
         lambda mine: mine.analytics.history(board, "all"),
         lambda mine: mine.boards.fresh(board),
         lambda mine: mine.boards.delete(board),
-        lambda mine: mine.scores.remove(board, "a", reason="r", by="b"),
+        lambda mine: mine.removals.remove(board, "a", reason="r", by="b"),
     ]
     for call in calls:
         mine = with_host_clock(parts, 0)
@@ -263,14 +267,14 @@ def fill(parts: Parts, board: str, kinds: tuple[PeriodKind, ...] = ("all", "day"
     parts.scores.load(board, [Score("a", 1), Score("b", 1)], Mark("i", "", "1"))
     parts.client.hset(keys.board(board), "bucket", "1")  # as if some time had passed since
     submit(parts, board, "a", 1)
-    parts.scores.remove(board, "b", reason="r", by="b")
+    parts.removals.remove(board, "b", reason="r", by="b")
 
 
 def test_a_deleted_board_leaves_nothing_behind(parts: Parts, board: str) -> None:
     neighbour = f"{board}:rank:all"
     for name in (board, neighbour):
         fill(parts, name)
-    assert len(stored(parts.client, board)) == 6 + 4
+    assert len(stored(parts.client, board)) == 7 + 4
     before = stored(parts.client, neighbour)
     parts.boards.delete(board)
     assert stored(parts.client, board) == {}
@@ -329,10 +333,10 @@ def test_a_player_is_removed_from_a_board_that_changes_hands_meanwhile(parts: Pa
         fill(theirs, board, ("day",))
 
     fill(parts, board, ("all",))
-    another(parts, Interrupted(parts, "remove_player", meanwhile)).scores.remove(board, "a", reason="r", by="b")
+    another(parts, Interrupted(parts, "remove_player", meanwhile)).removals.remove(board, "a", reason="r", by="b")
     assert rows(theirs, board, "day") == []
     with pytest.raises(PlayerNotFound):
-        theirs.scores.remove(board, "a", reason="r", by="b")
+        theirs.removals.remove(board, "a", reason="r", by="b")
 
 
 def test_a_board_made_while_it_is_struck_off_the_list_is_listed(parts: Parts, board: str) -> None:

@@ -81,7 +81,7 @@ def _scene(parts: Parts, board: str, order: Order) -> None:
 
 def come_and_go(parts: Parts, board: str, number: int) -> None:
     take(parts, board, (f"new{number}", 800))
-    parts.scores.remove(board, f"new{number}", reason="r", by="b")
+    parts.removals.remove(board, f"new{number}", reason="r", by="b")
     take(parts, board, ("mover", -number))
 
 
@@ -130,7 +130,7 @@ def _random_walk(parts: Parts, order: Order, steps: list[list[tuple[str, int]]],
     def meanwhile(_: int) -> None:
         for player, score in next(left, []):
             if score < 0 and player in [row.player for row in parts.rankings.top(board, limit=100).rows]:
-                parts.scores.remove(board, player, reason="r", by="b")
+                parts.removals.remove(board, player, reason="r", by="b")
             else:
                 take(parts, board, (player, score))
 
@@ -162,7 +162,7 @@ def test_a_cursor_goes_on_behind_a_player_who_vanished_or_moved(parts: Parts, bo
     page = parts.rankings.top(board, limit=3)
     assert [row.player for row in page.rows] == ["a", "b", "e"]
     expected = [Standing(3, "d", 30), Standing(4, "c", 30), Standing(5, "f", 10)]
-    parts.scores.remove(board, "e", reason="r", by="b")
+    parts.removals.remove(board, "e", reason="r", by="b")
     assert list(parts.rankings.top(board, cursor=page.next).rows) == expected
     take(parts, board, ("e", 60))  # back, and at the top
     rows = parts.rankings.top(board, cursor=page.next).rows

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from dashboard.core.periods import period
-from dashboard.core.scores import AHEAD_MS, BATCH, clean_player, clean_score
+from dashboard.core.plans import AHEAD_MS
+from dashboard.core.scores import BATCH, clean_player, clean_score
 from dashboard.errors import InvalidInput, MarkMoved, PlayerNotFound, ScorecastError, ScoreOutOfRange, TooLate
 from dashboard.parts import Parts
 from dashboard.store import keys
@@ -525,7 +526,7 @@ def test_history_too_old_to_be_kept_leaves_no_ranking_behind(parts: Parts, board
     assert set(_expiries(parts, board)) == {keys.ranking(board, id) for id in kept}
     assert all(expiry > now for key, expiry in _expiries(parts, board).items() if not key.endswith(":all"))
     assert set(parts.boards.periods(board)) == kept  # what is gone needs no deleting
-    assert parts.scores.remove(board, "a", reason="r", by="b")
+    assert parts.removals.remove(board, "a", reason="r", by="b")
     assert held(parts, board) == {"b": 5, "c": 5}
 
 
@@ -543,10 +544,10 @@ def test_the_version_rises_with_changes_of_ranks_alone(parts: Parts, board: str)
         assert version() == expected
     parts.scores.submit(board, [Score("a", 1), Score("b", 1), Score("c", 1)])
     assert version() == 3  # once for a batch
-    parts.scores.remove(board, "b", reason="r", by="b")
+    parts.removals.remove(board, "b", reason="r", by="b")
     assert version() == 4
     with pytest.raises(PlayerNotFound):
-        parts.scores.remove(board, "b", reason="r", by="b")
+        parts.removals.remove(board, "b", reason="r", by="b")
     parts.boards.put(board, BoardSettings(periods=("all", "day"), title="t"))
     assert version() == 4
 
@@ -612,7 +613,7 @@ def test_a_change_after_quiet_rings_once_and_what_changes_nothing_never(parts: P
     quiet(parts)
     parts.scores.load(board, [Score("a", 99)], Mark("i", "", "1"))
     assert ear.rings() == 1
-    parts.scores.remove(board, "a", reason="r", by="b")
+    parts.removals.remove(board, "a", reason="r", by="b")
     assert ear.rings() == 1
     parts.boards.delete(board)
     assert ear.rings() == 1

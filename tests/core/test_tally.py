@@ -116,7 +116,7 @@ def test_removals_are_no_scores_and_malformed_events_are_dead_letters_at_first_r
     parts: Parts, tally: Tally, board: str
 ) -> None:
     submit(parts, board, [("a", 1), ("b", 2)])
-    parts.scores.remove(board, "a", reason="test", by="test")
+    parts.removals.remove(board, "a", reason="test", by="test")
     events = keys.events(board)
     bad = [
         {"player": "x"},

@@ -7,6 +7,7 @@ from dashboard.core.analytics import Analytics
 from dashboard.core.boards import Boards
 from dashboard.core.clock import Clock
 from dashboard.core.rankings import Rankings
+from dashboard.core.removals import Removals
 from dashboard.core.scores import Scores
 from dashboard.parts import Parts
 from dashboard.store.client import Client
@@ -41,11 +42,13 @@ def with_host_clock(parts: Parts, shift_ms: int) -> Parts:
     scripts = Scripts(parts.client)
     clock = Clock(lambda: time.time_ns() // 1_000_000 + shift_ms)
     boards = Boards(parts.client, scripts, clock)
+    scores = Scores(scripts, boards, clock)
     return replace(
         parts,
         clock=clock,
         boards=boards,
-        scores=Scores(scripts, boards, clock),
+        scores=scores,
         rankings=Rankings(parts.client, scripts, boards, clock),
+        removals=Removals(parts.client, scripts, boards, scores),
         analytics=Analytics(parts.client, boards, clock),
     )

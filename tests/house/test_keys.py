@@ -20,7 +20,7 @@ from dashboard.parts import Parts, open_parts
 from dashboard.store import keys
 from dashboard.store.client import Client
 from dashboard.store.redlock import Redlock
-from dashboard.values import BoardSettings, Result, Score
+from dashboard.values import BoardSettings, Column, Result, Review, Score
 from tests.core.times import DAY_MS, away_from_midnight, store_ms
 
 ROOT = Path(__file__).parents[2]
@@ -34,10 +34,11 @@ PLACES = {
     "ALGORITHM": "(?:gcra|sliding|fixed)",
     "KIND": "(?:allowed|refused)",
     "SECOND": "[0-9]+",
-    "SLOT": "[0-9]",
+    "SLOT": "[0-9]+",
     "STREAM": "[^}]+",
     "NAME": r"[A-Za-z0-9][A-Za-z0-9:_.-]{0,63}",
-    "PERIOD": r"(?:all|day:[0-9-]+|week:[0-9W-]+|month:[0-9-]+)",
+    "ID": "[ -~]+",
+    "PERIOD": r"(?:all|hour:[0-9T-]+|day:[0-9-]+|week:[0-9W-]+|month:[0-9-]+)",
 }
 
 
@@ -111,7 +112,7 @@ def use_everything(parts: Parts, folder: Path) -> None:
         assert Importer(parts.boards, parts.scores, lambda: 0.0, lambda _: None).run(job, Watch()).place.applied == 2
         parts.client.hset(keys.board(board), "bucket", 1)  # as if time had passed since
         parts.scores.submit(board, [Score("a", 1)])
-        parts.scores.remove(board, "b", reason="cheated", by="operator")
+        parts.removals.remove(board, "b", reason="cheated", by="operator")
         for kind in settings.periods:
             cursor = parts.rankings.top(board, kind, limit=1).next
             parts.rankings.top(board, kind, limit=1, cursor=cursor)
@@ -124,8 +125,33 @@ def use_everything(parts: Parts, folder: Path) -> None:
         parts.boards.versions([board, "nobody's"])
         parts.boards.fresh(board)
         parts.boards.all()
+    use_columns_and_review(parts)
     parts.scores.submit("made-by-a-score", [Score("a", 1)])
     parts.boards.delete("gone:a.b")
+
+
+def use_columns_and_review(parts: Parts) -> None:
+    """A board with all that its keys can hold: prefixes, data, ids, players set aside, scores in review."""
+    settings = BoardSettings(
+        periods=("all", "hour"), ties="dense", columns=(Column("time", "asc"),), review=Review(above=100, gain=50)
+    )
+    parts.boards.put("columns", settings)
+    scores = [Score(player, 9, None, {"time": 1}, f"id of {player}", "any", "[1]") for player in "abc"]
+    scores += [
+        Score("c", 101, None, {"time": 2}),
+        Score("a", 102, None, {"time": 2}),
+        Score("a", 103, None, {"time": 2}),
+    ]
+    results = parts.scores.submit("columns", scores)
+    waiting = [result.review for result in results if isinstance(result, Result) and result.review]
+    parts.removals.decide("columns", waiting[0], approve=True, by="operator")
+    parts.removals.decide("columns", waiting[1], approve=False, by="operator")
+    for player, hide in (("a", True), ("b", False)):
+        parts.removals.remove("columns", player, reason="cheated", by="operator", hide=hide)
+    parts.removals.remove("columns", "c", reason="cheated", by="operator")
+    parts.removals.restore("columns", "c", reason="did not", by="operator")
+    parts.scores.submit("columns", [Score("a", 3, None, {"time": 1})])
+    assert all((parts.removals.aside("columns"), parts.removals.audit("columns"), parts.removals.waiting("columns")))
 
 
 def use_the_toolbox(parts: Parts) -> None:
@@ -194,7 +220,7 @@ def test_a_deleted_board_left_no_key(used: Client) -> None:
 def test_type_and_life_are_as_documented(row: Row, used: Client) -> None:
     for key in found(used)[row.pattern]:
         assert used.type(key).decode().replace("zset", "sorted set") in row.kind.split(" or ")
-        mortal = "expire" in row.life and not key.endswith(":all")
+        mortal = "expire" in row.life and ":rank:all" not in key
         if mortal:
             assert used.pexpiretime(key) > store_ms(used), key
         else:

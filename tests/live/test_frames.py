@@ -70,7 +70,7 @@ class Screens(RuleBasedStateMachine):
     @rule(player=players)
     def remove(self, player: str) -> None:
         try:
-            self.parts.scores.remove(self.board, player, reason="test", by="test")
+            self.parts.removals.remove(self.board, player, reason="test", by="test")
         except (PlayerNotFound, BoardNotFound):
             return
 

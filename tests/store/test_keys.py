@@ -63,7 +63,7 @@ def test_a_cluster_takes_every_script(board: str) -> None:
             parts.scores.load(board, [Score("b", 1)], Mark("i", "", "1"))
             look(parts.rankings, board)
             parts.analytics.history(board, "day")
-            parts.scores.remove(board, "a", reason="r", by="b")
+            parts.removals.remove(board, "a", reason="r", by="b")
             assert [found.name for found in parts.boards.all()] == [board]
             parts.boards.delete(board)
             assert node.client.dbsize() == 0

@@ -56,6 +56,7 @@ def add(parts: Parts, board: str, score: int, player: str = "a") -> int:
     """What the player has then."""
     result = parts.scores.submit(board, [Score(player, score)])[0]
     assert isinstance(result, Result)
+    assert result.score is not None
     return result.score
 
 
@@ -109,7 +110,7 @@ def everything(parts: Parts, board: str) -> list[Callable[[], object]]:
         lambda: parts.scores.submit("never-seen", [Score("a", 1)]),
         lambda: parts.scores.load(board, [Score("a", 1)], Mark("i", "", "1")),
         lambda: parts.scores.mark(board, "i"),
-        lambda: parts.scores.remove(board, "a", reason="r", by="b"),
+        lambda: parts.removals.remove(board, "a", reason="r", by="b"),
         lambda: parts.boards.put(board, SUM),
         lambda: parts.boards.delete(board),
         lambda: parts.boards.all(),

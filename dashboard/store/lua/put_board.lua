@@ -7,4 +7,5 @@ local stored = redis.call('HMGET', KEYS[1], 'revision', 'version')
 if (stored[1] or '') ~= ARGV[1] then return {'revision'} end
 if ARGV[4] == '1' and tonumber(stored[2] or 0) > 0 then return {'scores'} end
 redis.call('HSET', KEYS[1], 'revision', ARGV[2], 'settings', ARGV[3])
+redis.call('HSETNX', KEYS[1], 'life', ARGV[2])
 return {'ok'}

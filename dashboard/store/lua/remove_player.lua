@@ -1,24 +1,38 @@
 -- Take a player off every period of a board; ranks close at once and the audit stream says who, why and what.
--- KEYS[1] board hash  KEYS[2] events stream  KEYS[3] audit stream  KEYS[4] set of periods  KEYS[5..] rankings
--- ARGV[1] revision  ARGV[2] channel  ARGV[3] board  ARGV[4] player  ARGV[5] reason  ARGV[6] by whom
--- ARGV[7..] per ranking: period id
+-- KEYS[1] board hash  KEYS[2] events stream  KEYS[3] audit stream  KEYS[4] set of periods  KEYS[5] hash of those set aside
+-- KEYS[6..] three per ranking: sorted set, runs, levels
+-- ARGV[1] revision  ARGV[2] channel  ARGV[3] board  ARGV[4] the board's rules as JSON  ARGV[5] player  ARGV[6] reason
+-- ARGV[7] by whom  ARGV[8] 'removed', or 'hidden': what is posted later counts where nobody sees it
+-- ARGV[9..] per ranking: period id
 -- Returns {'ok', periods left, event id}, {'absent'}, or {'revision'} (the board was changed, or one more period opened:
 --   read them again)
-if redis.call('HGET', KEYS[1], 'revision') ~= ARGV[1] or redis.call('SCARD', KEYS[4]) ~= #KEYS - 4 then
+local rules = cjson.decode(ARGV[4])
+--@ runs.lua ranks.lua combine.lua
+local hash, events, audit, periods, apart = unpack(KEYS, 1, 5)
+local player, how = ARGV[5], ARGV[8]
+if redis.call('HGET', hash, 'revision') ~= ARGV[1] or redis.call('SCARD', periods) ~= (#KEYS - 5) / 3 then
   return {'revision'}
 end
-local held = {}
-for i = 5, #KEYS do
-  local score = redis.call('ZSCORE', KEYS[i], ARGV[4])
-  if score then
-    held[#held + 1], held[#held + 2] = ARGV[i + 2], score
-    redis.call('ZREM', KEYS[i], ARGV[4])
+local aside = cjson.decode(redis.call('HGET', apart, player) or '{}')
+local held, count, said = {}, 0, {}
+for i = 6, #KEYS, 3 do
+  local run, period = find_run(KEYS[i], KEYS[i + 1], player, false), ARGV[7 + i / 3]
+  if run then
+    move_run(KEYS[i], KEYS[i + 1], KEYS[i + 2], player, run, nil)
+    held[period], count = keep_run(run), count + 1
+    said[#said + 1], said[#said + 2] = period, text(run.score)
   end
 end
-if #held == 0 then return {'absent'} end
-redis.call('XADD', KEYS[3], 'MAXLEN', '~', 10000, '*', 'removed', ARGV[4], 'reason', ARGV[5], 'by', ARGV[6], 'held', cjson.encode(held))
-local position = redis.call('XADD', KEYS[2], 'MAXLEN', '~', 10000, '*', 'removed', ARGV[4])
-redis.call('HINCRBY', KEYS[1], 'version', 1)
-redis.call('HSET', KEYS[1], 'position', position)
+local is, was = how == 'hidden', aside.how == 'hidden'
+if count == 0 and (is or not was) then return {'absent'} end
+for period, kept in pairs(aside.held or {}) do -- set aside before, and came back
+  held[period] = keep_run(merge_runs(read_kept(kept), read_kept(held[period])))
+end
+if is ~= was and redis.call('HINCRBY', hash, 'hidden', is and 1 or -1) == 0 then redis.call('HDEL', hash, 'hidden') end
+redis.call('HSET', apart, player, cjson.encode({how = how, reason = ARGV[6], by = ARGV[7], held = held}))
+redis.call('XADD', audit, 'MAXLEN', '~', 10000, '*', how, player, 'reason', ARGV[6], 'by', ARGV[7], 'held', cjson.encode(said))
+local position = redis.call('XADD', events, 'MAXLEN', '~', 10000, '*', 'removed', player)
+redis.call('HINCRBY', hash, 'version', 1)
+redis.call('HSET', hash, 'position', position)
 redis.call('PUBLISH', ARGV[2], ARGV[3])
-return {'ok', #held / 2, position}
+return {'ok', count, position}

@@ -1,98 +1,143 @@
 -- Apply a batch of scores to one board: the whole batch, or nothing where the caller's picture is out of date.
 -- KEYS[1] board hash  KEYS[2] events stream  KEYS[3] history stream  KEYS[4] set of periods  KEYS[5] marks hash
--- KEYS[6..] rankings: first those of the periods open now, in the board's order, then those that late scores need
--- ARGV[1] revision  ARGV[2] channel  ARGV[3] board  ARGV[4] order  ARGV[5] rule
--- ARGV[6] ARGV[7] the caller's plan holds from (incl.) until (excl.), ms  ARGV[8] how many rankings are open now
--- ARGV[9] number of rankings  ARGV[10] mark id or ''  ARGV[11] mark expected  ARGV[12] mark next
--- ARGV[13..] per ranking: period id, expiry in ms or ''; then per score: player, score, played at ms or '',
---   its rankings as '1,3' counted from KEYS[6]
--- Returns {'ok', version, one reply per score}: {score held, rank, rank before or -1, changed 0|1, players, event id}
---   or {} where the sum leaves the exact range; with a mark only the numbers, from 0, of the scores that leave it;
---   or {'revision'}, {'clock', now ms}, {'mark', stored mark}
-local hash, events, history, periods, marks = unpack(KEYS, 1, 5)
-local order, rule, current, rankings = ARGV[4], ARGV[5], tonumber(ARGV[8]), tonumber(ARGV[9])
-local MAX, STEP_MS, EVENTS, PULSES, RING_MS = 9007199254740991, 5000, 10000, 720, 50
-local rank_of = order == 'desc' and 'ZREVRANK' or 'ZRANK'
-local function text(number) return string.format('%.0f', number) end
-
-local stored = redis.call('HMGET', hash, 'revision', 'version', 'bucket', 'bucket_scores', 'scores', 'rung')
+-- KEYS[6] hash of those set aside  KEYS[7] review stream  KEYS[8] gains hash
+-- KEYS[9..] three per ranking, sorted set, runs and levels: first of the periods open now, in the board's order, then of
+--   those that late scores need; then one per score with an id
+-- ARGV[1] revision  ARGV[2] channel  ARGV[3] board  ARGV[4] the board's rules as JSON
+-- ARGV[5] ARGV[6] the caller's plan holds from (incl.) until (excl.), ms  ARGV[7] how many rankings are open now
+-- ARGV[8] number of rankings  ARGV[9] mark id or ''  ARGV[10] mark expected  ARGV[11] mark next
+-- ARGV[12..] per ranking: period id, expiry in ms or ''; then per score: player, score, played at ms or '', its rankings
+--   as '1,3' ('' = too late), and '' or as JSON what few have: columns, match ('none', or the score held as text), id (the
+--   number of its key) and print (of its body), data, approved (id of the entry in the review stream that this was)
+-- Returns {'ok', version, one reply per score}: {score held or '', rank or -1, rank before or -1, changed 0|1, players,
+--   event id, id in the review stream or nothing}, or {reason, what is held} with a reason of 'range', 'step', 'match',
+--   'late', 'conflict', 'full', 'gone'; with a mark only the numbers, from 0, of the scores that are refused; or
+--   {'revision'}, {'clock', now ms}, {'mark', stored mark}
+local rules = cjson.decode(ARGV[4])
+--@ runs.lua ranks.lua
+local hash, events, history, periods, marks, apart, review, gains = unpack(KEYS, 1, 8)
+local current, rankings = tonumber(ARGV[7]), tonumber(ARGV[8])
+local EVENTS, REVIEW, RING_MS = 10000, 10000, 50
+local stored = redis.call('HMGET', hash, 'revision', 'version', 'bucket', 'bucket_scores', 'scores', 'rung', 'life', 'data',
+  'position', 'hidden')
 if stored[1] ~= ARGV[1] then return {'revision'} end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if now < tonumber(ARGV[6]) or now >= tonumber(ARGV[7]) then return {'clock', text(now)} end
-if ARGV[10] ~= '' then
-  local mark = redis.call('HGET', marks, ARGV[10]) or ''
-  if mark ~= ARGV[11] then return {'mark', mark} end
-  redis.call('HSET', marks, ARGV[10], ARGV[12])
+if now < tonumber(ARGV[5]) or now >= tonumber(ARGV[6]) then return {'clock', text(now)} end
+if ARGV[9] ~= '' then
+  local mark = redis.call('HGET', marks, ARGV[9]) or ''
+  if mark ~= ARGV[10] then return {'mark', mark} end
+  redis.call('HSET', marks, ARGV[9], ARGV[11])
 end
-
--- a new bucket of time: what stands now is how the last one ended
-local bucket, bucket_scores = math.floor(now / STEP_MS), tonumber(stored[4] or 0)
-if stored[3] and tonumber(stored[3]) < bucket then
-  local pulse = {'at', text(stored[3] * STEP_MS), 'scores', text(bucket_scores)}
-  for i = 1, current do
-    local top = redis.call(order == 'desc' and 'ZREVRANGE' or 'ZRANGE', KEYS[5 + i], 0, 9, 'WITHSCORES')
-    pulse[#pulse + 1], pulse[#pulse + 2] = ARGV[11 + 2 * i], cjson.encode(top)
-  end
-  redis.call('XADD', history, 'MAXLEN', '~', PULSES, '*', unpack(pulse))
-  redis.call('HSET', hash, 'bucket', text(bucket), 'bucket_scores', '0') -- noted once, even if nothing is taken below
-  bucket_scores = 0
-end
-bucket = math.max(bucket, tonumber(stored[3] or 0))
-
-local function apply(old, score)
-  if not old or rule == 'last' then return score end
-  if rule == 'sum' then return old + score end
-  if order == 'desc' then return math.max(old, score) end
-  return math.min(old, score)
-end
-
+--@ pulse.lua combine.lua
+local quiet, scores = ARGV[9] ~= '', tonumber(stored[5] or 0)
 local reply, opened, any, taken, position = {'ok', ''}, {}, false, 0, nil
-local quiet, start = ARGV[10] ~= '', 13 + 2 * rankings
-for a = start, #ARGV, 4 do
-  local player, score, at = ARGV[a], tonumber(ARGV[a + 1]), ARGV[a + 2]
-  local touched, exact = {}, true
-  for i in string.gmatch(ARGV[a + 3], '%d+') do
-    local held = redis.call('ZSCORE', KEYS[5 + i], player)
-    local old = held and tonumber(held)
-    local new = apply(old, score)
-    exact = exact and math.abs(new) <= MAX
-    touched[#touched + 1] = {i = tonumber(i), old = old, new = new}
+
+-- what a player has in ranking i, nil for nothing; `aside` is the record of one who is hidden
+local function read_run(i, player, aside)
+  if aside then return read_kept(aside.held[ARGV[10 + 2 * i]]) end
+  return find_run(KEYS[6 + 3 * i], KEYS[7 + 3 * i], player, width == 0 and not stored[8])
+end
+
+-- why a score waits for an operator's decision, nil where it does not
+local function find_suspicion(player, score, gain)
+  local bounds = rules.review
+  if bounds.above and score > bounds.above then return 'above ' .. text(bounds.above) end
+  if bounds.below and score < bounds.below then return 'below ' .. text(bounds.below) end
+  if not bounds.gain then return nil end
+  local gained = (tonumber(redis.call('HGET', gains, player)) or 0) + math.abs(gain)
+  if gained > bounds.gain then return 'gains more than ' .. text(bounds.gain) .. ' in ' .. text(bounds.per_s) .. ' s' end
+  if redis.call('HSET', gains, player, text(gained)) == 1 then redis.call('EXPIRE', gains, 2 * bounds.per_s) end
+end
+
+-- one score: its reply
+local function take(player, score, at, where, more)
+  local aside = stored[10] and cjson.decode(redis.call('HGET', apart, player) or '{}')
+  aside = aside and aside.how == 'hidden' and aside or nil
+  local moves = {}
+  for i in string.gmatch(where, '%d+') do
+    local old = read_run(tonumber(i), player, aside)
+    local run = combine(old, score, at, scores + taken, more)
+    if not run then return {'range'} end
+    moves[#moves + 1] = {i = tonumber(i), old = old, run = run}
   end
-  if not exact then
-    reply[#reply + 1] = quiet and (a - start) / 4 or {}
-  else
-    local first, changed = touched[1], 0
-    local key = KEYS[5 + first.i]
-    local before = not quiet and first.old and redis.call(rank_of, key, player) + 1 or -1
-    for _, t in ipairs(touched) do
-      local expiry = ARGV[12 + 2 * t.i]
-      local kept = expiry == '' or tonumber(expiry) > now -- else it ended since the caller looked at the clock
-      if kept and t.new ~= t.old then
-        changed, any = 1, true
-        redis.call('ZADD', KEYS[5 + t.i], text(t.new), player)
-        if not t.old and not opened[t.i] then
-          redis.call('SADD', periods, ARGV[11 + 2 * t.i])
-          if expiry ~= '' then redis.call('PEXPIREAT', KEYS[5 + t.i], expiry) end
-          opened[t.i] = true
-        end
+  local first = moves[1]
+  if not first then return {'late'} end
+  local held = first.old and text(first.old.score) or ''
+  if more.match and more.match ~= (first.old and held or 'none') then return {'match', held} end
+  local from = first.old and first.old.score or rules.rule == 'sum' and 0 or first.run.score
+  if rules.max_step and math.abs(first.run.score - from) > rules.max_step then return {'step', held} end
+
+  local ranking, levels, changed, before = KEYS[6 + 3 * first.i], KEYS[8 + 3 * first.i], 0, -1
+  if first.old and not quiet and not aside then before = find_rank(ranking, levels, first.old, player) end
+  if more.approved then
+    if redis.call('XDEL', review, more.approved) == 0 then return {'gone'} end
+  elseif rules.review and not quiet then
+    local why = find_suspicion(player, score, first.run.score - (first.old and first.old.score or 0))
+    if why and redis.call('XLEN', review) >= REVIEW then return {'full'} end
+    if why then
+      local id = redis.call('XADD', review, '*', 'player', player, 'score', text(score), 'at', text(at),
+        'more', more.raw or '', 'why', why)
+      return {held, before, before, 0, redis.call('ZCARD', ranking), stored[9] or '0-0', id}
+    end
+  end
+  for _, move in ipairs(moves) do
+    local expiry = ARGV[11 + 2 * move.i]
+    if move.run ~= move.old and (expiry == '' or tonumber(expiry) > now) then -- else it ended since the caller looked
+      changed = 1
+      if aside then aside.held[ARGV[10 + 2 * move.i]] = keep_run(move.run)
+      else
+        any, opened[move.i] = true, true
+        if move.run.data ~= '' and not stored[8] then stored[8] = redis.call('HSET', hash, 'data', '1') end
+        move_run(KEYS[6 + 3 * move.i], KEYS[7 + 3 * move.i], KEYS[8 + 3 * move.i], player, move.old, move.run)
       end
     end
-    position = redis.call('XADD', events, 'MAXLEN', '~', EVENTS, '*', 'player', player, 'score', ARGV[a + 1],
-      'held', text(first.new), 'at', at == '' and text(now) or at)
-    taken = taken + 1
-    if not quiet then
-      local rank = changed == 1 and redis.call(rank_of, key, player) or before - 1
-      reply[#reply + 1] = {text(first.new), rank and rank + 1 or -1, before, changed, redis.call('ZCARD', key), position}
-    end
   end
+  if aside then
+    redis.call('HSET', apart, player, cjson.encode(aside))
+    return not quiet and {text(first.run.score), -1, -1, changed, redis.call('ZCARD', ranking), stored[9] or '0-0'} or nil
+  end
+  position = redis.call('XADD', events, 'MAXLEN', '~', EVENTS, '*', 'player', player, 'score', text(score),
+    'held', text(first.run.score), 'at', text(at))
+  taken = taken + 1
+  if quiet then return nil end
+  local rank = before
+  if changed == 1 then -- -1 where the ranking ended since the caller looked
+    rank = redis.call('ZSCORE', ranking, first.run.prefix .. player) and find_rank(ranking, levels, first.run, player) or -1
+  end
+  return {text(first.run.score), rank, before, changed, redis.call('ZCARD', ranking), position}
 end
 
+-- a score that says who it is gets the answer that it got before, as long as that is remembered
+local function take_once(key, print, ...)
+  local seen = redis.call('GET', key)
+  local life, was, answer = unpack(seen and cjson.decode(seen) or {})
+  if life == stored[7] then return was == print and answer or {'conflict'} end
+  answer = take(...)
+  if answer[1] ~= 'late' then redis.call('SET', key, cjson.encode({stored[7], print, answer}), 'PX', rules.id_ms) end
+  return answer
+end
+
+local start = 12 + 2 * rankings
+for a = start, #ARGV, 5 do
+  local at, more = ARGV[a + 2] == '' and now or tonumber(ARGV[a + 2]), ARGV[a + 4] == '' and {} or cjson.decode(ARGV[a + 4])
+  local score, where, answer = tonumber(ARGV[a + 1]), ARGV[a + 3], nil
+  if ARGV[a + 4] ~= '' then more.raw = ARGV[a + 4] end
+  if more.id then answer = take_once(KEYS[8 + 3 * rankings + more.id], more.print, ARGV[a], score, at, where, more)
+  else answer = take(ARGV[a], score, at, where, more) end
+  if not quiet then reply[#reply + 1] = answer
+  elseif answer then reply[#reply + 1] = {(a - start) / 5, unpack(answer)} end
+end
+
+for i in pairs(opened) do
+  redis.call('SADD', periods, ARGV[10 + 2 * i])
+  for key = 6 + 3 * i, ARGV[11 + 2 * i] == '' and 0 or 8 + 3 * i do redis.call('PEXPIREAT', KEYS[key], ARGV[11 + 2 * i]) end
+end
 local version = tonumber(stored[2] or 0) + (any and 1 or 0)
 reply[2] = text(version)
 if position then
   redis.call('HSET', hash, 'version', text(version), 'position', position, 'bucket', text(bucket),
-    'bucket_scores', text(bucket_scores + taken), 'scores', text(tonumber(stored[5] or 0) + taken))
+    'bucket_scores', text(bucket_scores + taken), 'scores', text(scores + taken))
 end
 if any and math.abs(now - tonumber(stored[6] or 0)) >= RING_MS then
   redis.call('HSET', hash, 'rung', text(now))

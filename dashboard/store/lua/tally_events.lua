@@ -42,7 +42,7 @@ for _, entry in ipairs(entries) do
     local fields = {}
     for i = 1, #flat, 2 do fields[flat[i]] = flat[i + 1] end
     player, score, again = fields.player, fields.score, fields['retry-of']
-    if fields.removed then player, score = nil, '' end
+    if fields.removed or fields.restored then player, score = nil, '' end
   end
   if player and score and #score < 18 and (string.match(score, '^-?[1-9]%d*$') or score == '0') then
     local second = math.floor(string.match(id, '^%d+') / 1000)
