@@ -71,8 +71,11 @@ class SessionSockets:
             for connection in connections:
                 del self._session_of[connection]
         for connection in connections:
-            self._emit("notice", NOTICE, connection)
-            self._close(connection)
+            try:
+                self._emit("notice", NOTICE, connection)
+                self._close(connection)
+            except Exception:  # the others must end all the same
+                log.exception("sessions: a connection did not close")
 
     def run(self) -> None:
         """Sweep until `stop`."""

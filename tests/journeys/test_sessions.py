@@ -215,11 +215,14 @@ def test_the_sweep_closes_connections_whose_session_ended_in_silence(pair: Pair)
     assert all(watcher.ended.wait(5) for watcher in ours)
 
 
-def test_without_redis_pages_open_and_nobody_signs_in(tmp_path: Path) -> None:
+def test_sign_ins_are_limited_and_without_redis_pages_open_and_nobody_signs_in(tmp_path: Path) -> None:
     with valkey() as redis:
-        server = ServerProcess("--redis-url", redis.url, "--workers", "0", data_dir=tmp_path)
+        env = {"RATE_LIMITS": "login:2/minute/address"}
+        server = ServerProcess("--redis-url", redis.url, "--workers", "0", data_dir=tmp_path, env=env)
         try:
             cookie = sign_in(server, "ada")
+            guess = {"name": "ada", "operator_key": "guess"}
+            assert [call(server, "POST", "/session", json=guess).status_code for _ in range(2)] == [403, 429]
             redis.process.kill()
             redis.process.wait()
             for who in (None, cookie):
