@@ -25,6 +25,7 @@ from dashboard.core.payments import Payments
 from dashboard.core.policies import parse_policies
 from dashboard.core.rankings import Rankings
 from dashboard.core.scores import Scores
+from dashboard.core.sessions import Sessions
 from dashboard.core.sql_users import SqlUsers
 from dashboard.core.streams import Streams
 from dashboard.core.tally import Tally
@@ -40,6 +41,7 @@ from dashboard.store.holds import Holds
 from dashboard.store.lock import Locks
 from dashboard.store.rate_limit import RateLimiter
 from dashboard.store.scripts import Scripts, answering
+from dashboard.store.session_store import SessionStore
 from dashboard.store.sql import open_engine, sqlite_url
 from dashboard.store.stream import Stream
 from dashboard.store.top_list import TopList
@@ -72,6 +74,7 @@ class Parts:
     streams: Streams
     tally: Tally
     payments: Payments
+    sessions: Sessions
 
 
 @contextmanager
@@ -111,6 +114,9 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
             streams=Streams(client, scripts, boards, clock),
             tally=Tally(client, scripts, boards, clock),
             payments=_payments(patient, scripts, sql, locks, clock),
+            sessions=Sessions(
+                SessionStore(client, scripts, settings.secret_key), Counts(client, scripts, keys.SESSION_COUNTS), clock
+            ),
         )
         sql.dispose()
         patient.close()

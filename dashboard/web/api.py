@@ -16,7 +16,7 @@ from dashboard.core.scores import Scores, clean_player
 from dashboard.values import Board, Page
 from dashboard.web import models
 from dashboard.web.bodies import read_json
-from dashboard.web.guards import Guard, key_of
+from dashboard.web.guards import Guard
 from dashboard.web.limits import Door
 from dashboard.web.submit import submit
 
@@ -30,7 +30,7 @@ def make_api(
     @api.before_request
     def check_key() -> None:
         if request.method not in ("GET", "HEAD", "OPTIONS") and request.endpoint != "api.standings":
-            guard.may_write(key_of(request.headers))
+            guard.may_write(guard.key())
         elif request.method != "OPTIONS":
             door.take("read")
 
@@ -81,7 +81,7 @@ def make_api(
 
     @api.delete("/boards/<board>/players/<player:player>")
     def remove_player(board: str, player: str) -> ResponseReturnValue:
-        guard.may_operate(key_of(request.headers))
+        guard.may_operate(guard.key())
         name, who = models.clean_name(board), clean_player(player)
         reason = models.validate(models.RemovalIn, read_json(request)).reason
         position = scores.remove(name, who, reason=reason, by="operator")

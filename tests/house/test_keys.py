@@ -35,6 +35,9 @@ PLACES = {
     "KIND": "(?:allowed|refused)",
     "SECOND": "[0-9]+",
     "SLOT": "[0-9]",
+    "HANDLE": "[0-9a-f]{64}",
+    "ROLE": "(?:viewer|operator)",
+    "OWNER": "(?:viewer|operator):.+",
     "STREAM": "[^}]+",
     "NAME": r"[A-Za-z0-9][A-Za-z0-9:_.-]{0,63}",
     "PERIOD": r"(?:all|day:[0-9-]+|week:[0-9W-]+|month:[0-9-]+)",
@@ -135,6 +138,9 @@ def use_the_toolbox(parts: Parts) -> None:
     parts.limits.report()
     parts.users.get("1")
     parts.users.report()
+    _, session = parts.sessions.sign_in("ada", operator=False, address="127.0.0.1", agent="curl/8")
+    parts.sessions.change(session, {"player": "ada", "theme": "dark", "board": "arena"})
+    parts.sessions.report()
     Redlock([parts.url]).acquire("quorum", ttl_ms=60_000)
     held = parts.locks.acquire("held", ttl_ms=60_000)
     waiter = threading.Thread(target=lambda: parts.locks.acquire("held", ttl_ms=60_000, wait_ms=30_000))
