@@ -80,7 +80,7 @@ class Server:
         self._flask = web.make_flask(
             [
                 api,
-                make_limits(parts.limits),
+                make_limits(parts.limits, door),
                 make_users(parts.users, guard, door),
                 make_channels(parts.client, guard, door),
                 make_locks(parts.locks, guard, door),

@@ -111,7 +111,8 @@ def use_everything(parts: Parts, folder: Path) -> None:
         file = folder / "rows.csv"
         file.write_text("player,score,at\na,5,1970-01-01\nc,6,2026-01-01\nd,no,\n")
         job = Job(file, board, Mapping("player", "score", "at", ()), report=folder / f"{board[0]}.csv")
-        assert Importer(parts.boards, parts.scores, lambda: 0.0, lambda _: None).run(job, Watch()).place.applied == 2
+        importer = Importer(parts.boards, parts.scores, parts.locks, lambda: 0.0, lambda _: None)
+        assert importer.run(job, Watch()).place.applied == 2
         parts.client.hset(keys.board(board), "bucket", 1)  # as if time had passed since
         parts.scores.submit(board, [Score("a", 1)])
         parts.scores.remove(board, "b", reason="cheated", by="operator")
