@@ -50,7 +50,15 @@ from dashboard.config import Settings, load  # noqa: E402
 from dashboard.core.imports import Importer, Job  # noqa: E402
 from dashboard.core.mappings import Condition, Mapping  # noqa: E402
 from dashboard.core.rows import Format  # noqa: E402
-from dashboard.errors import BadSetting, ScorecastError, StartFailed, StoreStartFailed, StoreUnavailable  # noqa: E402
+from dashboard.errors import (  # noqa: E402
+    BadSetting,
+    LockHeld,
+    LockLost,
+    ScorecastError,
+    StartFailed,
+    StoreStartFailed,
+    StoreUnavailable,
+)
 from dashboard.live.crew import Kind  # noqa: E402
 from dashboard.progress import LivingLine, Progress  # noqa: E402
 from dashboard.values import Order, Rule  # noqa: E402
@@ -159,8 +167,11 @@ def import_file(
 
     Each row counts exactly once: after an interruption the same command goes on where it was, and a file that was
     imported adds nothing. Rows that cannot be taken are reported with their line numbers; the others count.
+    While another process imports the same file to the same board, this one ends at once; where that one was killed, it
+    goes on 2 seconds later.
 
-    Exit code: 0 all is well, 1 some rows were refused, 2 the file or a flag is wrong, 3 the store does not answer.
+    Exit code: 0 all is well, 1 some rows were refused, 2 the file or a flag is wrong, 3 not now: the store does not
+    answer, or another process is at it.
     """
     from dashboard.parts import open_parts
 
@@ -175,10 +186,10 @@ def import_file(
                 if parts.embedded is not None:
                     parts.embedded.keep()
 
-            outcome = Importer(parts.boards, parts.scores, time.monotonic, wait_s).run(job, progress)
+            outcome = Importer(parts.boards, parts.scores, parts.locks, time.monotonic, wait_s).run(job, progress)
         click.echo("\n".join(progress.summary(outcome)))
         sys.exit(1 if outcome.place.refused else 0)
-    except (StoreUnavailable, StoreStartFailed) as error:
+    except (StoreUnavailable, StoreStartFailed, LockHeld, LockLost) as error:
         leave(3, f"{error} The same command goes on where this one stopped.")
     except ScorecastError as error:
         leave(2, str(error))

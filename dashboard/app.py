@@ -23,6 +23,7 @@ from dashboard.live.feeds import Feeds
 from dashboard.live.panels import Panels
 from dashboard.live.pulse import PulseFeed
 from dashboard.live.reporter import Reporter
+from dashboard.live.sessions import SessionSockets
 from dashboard.live.tails import Tails
 from dashboard.parts import Keeper, Parts
 from dashboard.store.client import connect
@@ -37,6 +38,8 @@ from dashboard.web.locks import make_locks
 from dashboard.web.pages import check_vendor, make_pages
 from dashboard.web.payments import make_payments
 from dashboard.web.removals import make_removals
+from dashboard.web.session_interface import RedisSessions
+from dashboard.web.sessions import make_sessions
 from dashboard.web.sockets import bind
 from dashboard.web.streams import make_streams
 from dashboard.web.users import make_users
@@ -74,19 +77,22 @@ class Server:
         guard = Guard(settings.api_keys, settings.operator_key)
         door = Door(parts.limits, guard)
         api = make_api(parts.boards, parts.scores, parts.rankings, parts.analytics, guard, door)
+        cookies = RedisSessions(parts.sessions, plain=settings.is_loopback)
         self._flask = web.make_flask(
             [
                 api,
                 make_removals(parts.removals, guard),
-                make_limits(parts.limits),
+                make_limits(parts.limits, door),
                 make_users(parts.users, guard, door),
                 make_channels(parts.client, guard, door),
                 make_locks(parts.locks, guard, door),
                 make_streams(parts.streams, guard),
                 make_payments(parts.payments, guard, door),
+                make_sessions(parts.sessions, guard, door),
                 make_pages(ROOT),
                 self._health(),
-            ]
+            ],
+            cookies,
         )
         self._socketio = web.make_socketio(self._flask, settings.async_mode, settings.allowed_origins)
         room = self._socketio.server.enter_room, self._socketio.server.leave_room
@@ -95,7 +101,7 @@ class Server:
             parts.boards, parts.rankings, parts.clock, emit, *room, tick_ms=settings.tick_ms
         )
         self._pulse = PulseFeed(parts.boards, parts.rankings, parts.analytics, parts.clock, emit, *room)
-        ears = connect(parts.url, timeout_s=10.0, connections=2)
+        ears = connect(parts.url, timeout_s=10.0, connections=3)
         self._doorbell = Doorbell(ears, self._broadcaster.ring, self._broadcaster.ring_all)
         self._channels = ChannelFeed(ears, parts.clock, emit, *room)
         readers = {
@@ -104,10 +110,14 @@ class Server:
             "locks": lambda: {"locks": parts.locks.held()},
             "streams": parts.streams.state,
             "analytics": parts.tally.state,
+            "sessions": parts.sessions.panel,
         }
         self._panels = Panels(readers, emit, *room)
         self._reporter = Reporter(parts.limits.report)
         self._counter = Reporter(parts.users.report)
+        self._sign_ins = Reporter(parts.sessions.report)
+        close = self._socketio.server.disconnect
+        self._members = SessionSockets(ears, parts.sessions.alive, emit, close)
         self._tails = Tails(connect(parts.url, timeout_s=10.0, connections=4), parts.streams.find, emit, *room)
         self._feeds = Feeds(
             self._broadcaster,
@@ -116,7 +126,8 @@ class Server:
         )
         names = [f"{socket.gethostname()}-{os.getpid()}-{n}" for n in range(1, settings.workers + 1)]
         self._crew = Crew("all", names, parts.boards, parts.tally, parts.payments)
-        bind(self._socketio, self._feeds, parts.scores, guard, door, partial(publish_message, parts.client))
+        send = partial(publish_message, parts.client)
+        bind(self._socketio, self._feeds, parts.scores, guard, door, send, self._members, cookies.handle_in)
         self._loops = (
             self._broadcaster,
             self._pulse,
@@ -125,6 +136,9 @@ class Server:
             self._channels,
             self._reporter,
             self._counter,
+            self._sign_ins,
+            self._members,
+            self._members.subscription,
             self._tails,
         )
 

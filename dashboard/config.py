@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from dashboard.errors import BadSetting
 
 Words = Annotated[tuple[str, ...], NoDecode]
-SECRET = ("api_keys", "operator_key", "database_url", "user_api_url")
+SECRET = ("secret_key", "api_keys", "operator_key", "database_url", "user_api_url")
 ORIGIN = re.compile(r"\*|https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
 """An origin as browsers write it."""
 SHOWN = 100
@@ -51,6 +51,12 @@ class Settings(BaseSettings):
         "always",
         description="when a score is acknowledged: `always` after its sync to disk, `everysec` after its write (a crash "
         "may lose 2 s), `replicated` (needs REDIS_URL) when one replica has it",
+    )
+    secret_key: str | None = Field(
+        None,
+        repr=False,
+        description="a long random text that keys the digests of session ids; the same at all instances; a new one signs "
+        "everybody out",
     )
     api_keys: Words = Field(
         (),

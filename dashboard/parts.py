@@ -26,6 +26,7 @@ from dashboard.core.policies import parse_policies
 from dashboard.core.rankings import Rankings
 from dashboard.core.removals import Removals
 from dashboard.core.scores import Scores
+from dashboard.core.sessions import Sessions
 from dashboard.core.sql_users import SqlUsers
 from dashboard.core.streams import Streams
 from dashboard.core.tally import Tally
@@ -41,6 +42,7 @@ from dashboard.store.holds import Holds
 from dashboard.store.lock import Locks
 from dashboard.store.rate_limit import RateLimiter
 from dashboard.store.scripts import Scripts, answering
+from dashboard.store.session_store import SessionStore
 from dashboard.store.sql import open_engine, sqlite_url
 from dashboard.store.stream import Stream
 from dashboard.store.top_list import TopList
@@ -74,6 +76,7 @@ class Parts:
     streams: Streams
     tally: Tally
     payments: Payments
+    sessions: Sessions
 
 
 @contextmanager
@@ -115,6 +118,9 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
             streams=Streams(client, scripts, boards, clock),
             tally=Tally(client, scripts, boards, clock),
             payments=_payments(patient, scripts, sql, locks, clock),
+            sessions=Sessions(
+                SessionStore(client, scripts, settings.secret_key), Counts(client, scripts, keys.SESSION_COUNTS), clock
+            ),
         )
         sql.dispose()
         patient.close()

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,14 @@ from dashboard.parts import Parts, open_parts
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 READY = "Scorecast is at "
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What was logged about broken text may hold lone surrogates, which no worker of pytest-xdist can pass on."""
+    report = yield
+    report.sections = [(title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections]
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -113,12 +121,25 @@ def start_server(tmp_path: Path) -> Iterator[Start]:
         server.stop()
 
 
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], ServerProcess]]:
+    """The session's server in an async mode, started when it is first asked for."""
+    started: dict[str, ServerProcess] = {}
+
+    def server_in(mode: str) -> ServerProcess:
+        if mode not in started:
+            started[mode] = ServerProcess("--async-mode", mode, data_dir=tmp_path_factory.mktemp("s"))
+        return started[mode]
+
+    yield server_in
+    for process in started.values():
+        process.stop()
+
+
 @pytest.fixture(scope="session", params=["eventlet", "threading"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def server(request: pytest.FixtureRequest, servers: Callable[[str], ServerProcess]) -> ServerProcess:
     """A server for the session, in both async modes: what is tested on it is tested twice."""
-    process = ServerProcess("--async-mode", request.param, data_dir=tmp_path_factory.mktemp("s"))
-    yield process
-    process.stop()
+    return servers(request.param)
 
 
 class Api:

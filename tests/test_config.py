@@ -61,7 +61,7 @@ BAD = [
     ("host", "0.0.0.0", f"HOST=0.0.0.0: {NEEDS_KEY}"),
     ("durability", "replicated", f"DURABILITY=replicated: {NEEDS_REPLICA}"),
 ]
-FREE = {"data_dir", "redis_url", "api_keys", "operator_key", "database_url", "rate_limits"}
+FREE = {"data_dir", "secret_key", "redis_url", "api_keys", "operator_key", "database_url", "rate_limits"}
 """Any text will do here. What cannot be opened or read is refused by its part: see tests of store/ and core/policies."""
 
 

@@ -5,7 +5,7 @@ to others: batches of a file (`batches.py`), what is shown (`run.py`).
 
 Why no row counts twice: the place reached is written in the same script as the batch that reached it, and the script
 takes a batch only while the place is still the one that the batch was read from. A place belongs to the file's content,
-not to its name: a file that was changed is another file.
+not to its name: a file that was changed is another file. The lock (`import_turn.py`) only saves a second importer its work.
 """
 
 from collections.abc import Callable
@@ -14,11 +14,13 @@ from pathlib import Path
 
 from dashboard.core.batches import Batch, Batches, Place
 from dashboard.core.boards import Boards
+from dashboard.core.import_turn import import_turn
 from dashboard.core.mappings import Mapping
 from dashboard.core.refusals import Refusal, Report
 from dashboard.core.rows import Format, format_of, open_file
 from dashboard.core.scores import Scores
 from dashboard.errors import ImportFailed, MarkMoved, StoreUnavailable
+from dashboard.store.lock import Held, Locks
 from dashboard.values import Board, BoardSettings, Mark, Order, Rule
 
 PATIENCE_S = 20.0
@@ -71,51 +73,65 @@ class Watch:
         """A row was not taken."""
 
     def waiting(self, reason: str) -> None:
-        """The store does not answer; the import asks again."""
+        """The store does not answer, or another holds the import; it is asked again."""
 
 
 class Importer:
     """Imports files. `clock_s` is monotonic; `wait_s` waits that long, and may look after the store meanwhile."""
 
     def __init__(
-        self, boards: Boards, scores: Scores, clock_s: Callable[[], float], wait_s: Callable[[float], object]
+        self,
+        boards: Boards,
+        scores: Scores,
+        locks: Locks,
+        clock_s: Callable[[], float],
+        wait_s: Callable[[float], object],
     ) -> None:
         self._boards = boards
         self._scores = scores
+        self._locks = locks
         self._clock_s = clock_s
         self._wait_s = wait_s
 
     def run(self, job: Job, watch: Watch) -> Outcome:
         """Import a file from where earlier runs left it; a finished one adds nothing.
 
-        Raises ImportFailed, and StoreUnavailable where the store stays away: the same call goes on later. One round
-        trip per batch.
+        Raises ImportFailed; StoreUnavailable where the store stays away, LockHeld and LockLost where another importer
+        has the file: the same call goes on later. One round trip per batch.
         """
         with open_file(job.path) as file:
             report = Report(job.report_places())
             batches = Batches(file, job.form or format_of(job.path), job.mapping, report, watch.refused)
             board = self._board(job)
             id = batches.fingerprint(watch.reading)
-            stored = self._scores.mark(job.board, id)
-            place = before = batches.go_to(stored)
-            patient_until_s: float | None = None
+            with import_turn(self._locks, job.board, id, self._wait_s, watch.waiting) as held:
+                return self._import(job, board, id, batches, report, held, watch)
+
+    def _import(
+        self, job: Job, board: Board, id: str, batches: Batches, report: Report, held: Held, watch: Watch
+    ) -> Outcome:
+        """From the place in the store to the end, while it is our turn."""
+        stored = self._scores.mark(job.board, id)
+        place = before = batches.go_to(stored)
+        patient_until_s: float | None = None
+        watch.moved(place, batches.size_bytes)
+        while not place.done:
+            try:
+                place = self._apply(job.board, id, stored, batches, batches.next(place))
+                stored, patient_until_s = place.text(), None
+            except MarkMoved as moved:
+                held.check()  # paused or cut off beyond its time, it leaves the rest to who came after
+                # The board may have been deleted and made anew: go on only if it still ranks as it did.
+                board = self._board(replace(job, rule=board.settings.rule, order=board.settings.order))
+                stored = moved.evidence["mark"]
+                place = batches.go_to(stored)
+            except StoreUnavailable as error:
+                patient_until_s = patient_until_s or self._clock_s() + PATIENCE_S
+                stored = self._ask_again(job.board, id, watch, error, patient_until_s)
+                place = batches.go_to(stored)
             watch.moved(place, batches.size_bytes)
-            while not place.done:
-                try:
-                    place = self._apply(job.board, id, stored, batches, batches.next(place))
-                    stored, patient_until_s = place.text(), None
-                except MarkMoved as moved:
-                    # The board may have been deleted and made anew: go on only if it still ranks as it did.
-                    board = self._board(replace(job, rule=board.settings.rule, order=board.settings.order))
-                    stored = moved.evidence["mark"]
-                    place = batches.go_to(stored)
-                except StoreUnavailable as error:
-                    patient_until_s = patient_until_s or self._clock_s() + PATIENCE_S
-                    stored = self._ask_again(job.board, id, watch, error, patient_until_s)
-                    place = batches.go_to(stored)
-                watch.moved(place, batches.size_bytes)
-            where = report.end(place.report_bytes)
-            return Outcome(self._boards.with_players(board), before, place, where)
+        where = report.end(place.report_bytes)
+        return Outcome(self._boards.with_players(board), before, place, where)
 
     def _apply(self, board: str, id: str, stored: str, batches: Batches, batch: Batch) -> Place:
         """Apply a batch and move the place, both or neither. Returns the place that is stored then. One round trip."""

@@ -97,7 +97,7 @@ class Show:
                 if self._ended.is_set():
                     return
                 if not any(client.is_online for client in clients):
-                    begin_s = now_s - play.due_s
+                    begin_s = max(begin_s, now_s - play.due_s)  # never earlier: nothing is played before it is due
                     self._ended.wait(0.05)
                     continue
                 if now_s - begin_s - play.due_s > LATE_S:

@@ -175,3 +175,33 @@ def tallied(name: str) -> tuple[str, ...]:
     """Every key that counting a board's events makes."""
     ring = (tally_minute(name, slot) for slot in range(TALLY_MINUTES))
     return (fates(events(name)), tally(name), active(name), *ring, dead(events(name)))
+
+
+# Sessions: all in one slot, so that one script may touch a session and the indexes it stands in -----------------------
+
+SESSIONS_ENDED = f"{PREFIX}sessions-ended"
+"""Pub/sub channel: the handle of a session that was ended. A hint: the session's absence is the truth."""
+
+
+def session(handle: str) -> str:
+    """Hash: one session under the digest of its secret id; ends by itself."""
+    return f"{PREFIX}{{sessions}}:{handle}"
+
+
+def sessions_of_role(role: str) -> str:
+    """Sorted set: handle -> ms when the session ends unless it is used."""
+    return f"{PREFIX}{{sessions}}:role:{role}"
+
+
+def sessions_of(owner: str) -> str:
+    """Sorted set: the same for one owner, e.g. `viewer:ada`."""
+    return f"{PREFIX}{{sessions}}:of:{owner}"
+
+
+def session_kept(owner: str) -> str:
+    """Hash: what an owner's next session begins with."""
+    return f"{PREFIX}{{sessions}}:kept:{owner}"
+
+
+SESSION_COUNTS = f"{PREFIX}{{sessions}}:counts"
+"""Hash: how many sessions began and ended in the last minutes, in buckets of some seconds."""

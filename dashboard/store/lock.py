@@ -112,6 +112,12 @@ class Locks:
         if not self._scripts.write("release_lock", names, [token, WAKE_MS]):
             raise LockLost(f"The lock {name!r} is not held with this token; its time may have run out.")
 
+    def owner(self, name: str) -> str | None:
+        """Who holds it now, None for nobody. Raises StoreUnavailable. One round trip."""
+        with answering():
+            owner = self._client.hget(keys.lock(name), "owner")
+        return None if owner is None else owner.decode()
+
     def held(self, limit: int = 50) -> list[dict[str, Any]]:
         """The locks that are held or waited for, last taken first. Three round trips."""
         with answering():

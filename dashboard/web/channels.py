@@ -12,7 +12,7 @@ from dashboard.store.client import Client
 from dashboard.store.keys import PREFIX
 from dashboard.web import models
 from dashboard.web.bodies import read_json
-from dashboard.web.guards import Guard, key_of
+from dashboard.web.guards import Guard
 from dashboard.web.limits import Door
 
 
@@ -22,7 +22,7 @@ def make_channels(client: Client, guard: Guard, door: Door) -> Blueprint:
 
     @blueprint.post("/<channel>")
     def send(channel: str) -> ResponseReturnValue:
-        guard.may_write(key_of(request.headers))
+        guard.may_write(guard.key())
         door.take("publish")
         message = models.validate(models.MessageIn, read_json(request)).message
         return jsonify(publish_message(client, channel, message)), 202

@@ -1,14 +1,17 @@
 """Who may do what: keys of game clients and of operators.
 
-Owns: reading and comparing keys. Leaves to others: where a key is asked for (`api.py`, `sockets.py`).
+Owns: reading and comparing keys; a signed-in operator counts as one who sent the key. Leaves to others: where a key is
+asked for (`api.py`, `sockets.py`).
 """
 
 import hmac
 from collections.abc import Mapping
 
+from flask import request
 from werkzeug.datastructures import Headers
 
 from dashboard.errors import Forbidden, Unauthorized
+from dashboard.web.session_interface import check_origin, current
 
 
 class Guard:
@@ -33,6 +36,32 @@ class Guard:
     def operates(self, key: str | None) -> bool:
         """Whether who has this key may do what only operators may."""
         return self._is_operator(key) if self._operator is not None else not self._keys
+
+    def is_operator(self, key: str | None) -> bool:
+        """Whether it is the operators' key; nobody's where there is none."""
+        return self._is_operator(key)
+
+    def check_operator(self, key: str) -> None:
+        """Raises Unauthorized for a wrong key, Forbidden where there is none that would be right."""
+        if self._operator is None:
+            raise Forbidden("This server has no OPERATOR_KEY, so nobody signs in as operator: set one.")
+        if not self._is_operator(key):
+            raise Unauthorized("This is not the operators' key (OPERATOR_KEY).")
+
+    def key(self) -> str | None:
+        """In a request: the key that came with it, or else the operators' where an operator is signed in.
+
+        Raises Forbidden where a cookie is all the request has and another page may have sent it, StoreUnavailable.
+        One round trip where it counts who is signed in.
+        """
+        key = key_of(request.headers)
+        if key is not None or self._operator is None:
+            return key
+        stored = current().stored
+        if stored is None or stored.role != "operator":
+            return None
+        check_origin(request)
+        return self._operator.decode()
 
     def accepts(self, key: str | None) -> bool:
         """Whether a key tells one caller from another: it is a known one, or no keys are configured."""

@@ -17,6 +17,11 @@ from dashboard.values import RateDecision
 from dashboard.web.guards import Guard, key_of
 from dashboard.web.problems import whole_s
 
+API = "/api/v1/"
+READING = ("GET", "HEAD")
+OTHERWISE = ("limits.show", "users.get_user")
+"""Reads that `read` does not guard: who is refused may see why; users have the guard `user`."""
+
 
 class Door:
     """Limits for whoever comes by HTTP or by socket."""
@@ -69,14 +74,22 @@ class Door:
                 self.take(guard)
 
 
-def make_limits(limits: Limits) -> Blueprint:
-    """The blueprint of `GET /api/v1/limits`; it also writes the headers of every other blueprint's answers."""
+def make_limits(limits: Limits, door: Door) -> Blueprint:
+    """The blueprint of `GET /api/v1/limits`; for every other blueprint it also guards the reads under /api/v1, and writes
+    the headers of the answers.
+    """
     blueprint = Blueprint("limits", __name__, url_prefix="/api/v1")
 
     @blueprint.get("/limits")
     def show() -> ResponseReturnValue:
         limits.report()
         return jsonify(limits.state())
+
+    @blueprint.before_app_request
+    def take_read() -> None:
+        is_api = str(request.url_rule or "").startswith(API)
+        if is_api and request.method in READING and request.endpoint not in OTHERWISE:
+            door.take("read")
 
     @blueprint.after_app_request
     def write_headers(response: Response) -> Response:

@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from dashboard.store.lock import Locks
 from dashboard.web import models
 from dashboard.web.bodies import read_json
-from dashboard.web.guards import Guard, key_of
+from dashboard.web.guards import Guard
 from dashboard.web.limits import Door
 
 
@@ -17,7 +17,7 @@ def make_locks(locks: Locks, guard: Guard, door: Door) -> Blueprint:
     @blueprint.before_request
     def check() -> None:
         if request.method not in ("GET", "HEAD", "OPTIONS"):
-            guard.may_write(key_of(request.headers))
+            guard.may_write(guard.key())
             door.take("lock")
 
     @blueprint.get("")

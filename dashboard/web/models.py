@@ -268,6 +268,21 @@ class AroundQuery(PeriodQuery):
     radius: int = Field(5, ge=0, le=500)
 
 
+class SignInIn(Model):
+    """Who signs in: a viewer by name, an operator by the operators' key too. A name is what a player's name may be."""
+
+    name: Player
+    operator_key: str | None = Field(None, max_length=1024)
+
+
+class PreferencesIn(Model):
+    """What a viewer prefers; null takes a wish back, what is left out stays."""
+
+    player: Player | None = None
+    theme: Literal["light", "dark"] | None = None
+    board: Name | None = None
+
+
 class HistoryQuery(_Query):
     period: str = "all"
     since: Annotated[int | None, BeforeValidator(_with(lambda v: parse_time(int(v) if _is_integer(v) else v)))] = Field(

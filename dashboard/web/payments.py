@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from dashboard.core.payments import Payments, parse_payment
 from dashboard.errors import InvalidInput
 from dashboard.web.bodies import read_json
-from dashboard.web.guards import Guard, key_of
+from dashboard.web.guards import Guard
 from dashboard.web.limits import Door
 
 
@@ -16,7 +16,7 @@ def make_payments(payments: Payments, guard: Guard, door: Door) -> Blueprint:
 
     @blueprint.post("")
     def post_payment() -> ResponseReturnValue:
-        guard.may_write(key_of(request.headers))
+        guard.may_write(guard.key())
         door.take("payment")
         body = read_json(request)
         if not isinstance(body, dict):

@@ -10,8 +10,7 @@ from dashboard.core.scores import clean_player
 from dashboard.web import models
 from dashboard.web.bodies import read_json
 from dashboard.web.guards import Guard, key_of
-
-BY = "operator"
+from dashboard.web.session_interface import current
 
 
 def make_removals(removals: Removals, guard: Guard) -> Blueprint:
@@ -20,20 +19,22 @@ def make_removals(removals: Removals, guard: Guard) -> Blueprint:
 
     @blueprint.before_request
     def check() -> None:
-        guard.may_operate(key_of(request.headers))
+        guard.may_operate(guard.key())
 
     @blueprint.delete("/players/<player:player>")
     def remove(board: str, player: str) -> ResponseReturnValue:
         name, who = models.clean_name(board), clean_player(player)
         wanted = models.validate(models.RemovalIn, read_json(request))
-        position = removals.remove(name, who, reason=wanted.reason, by=BY, hide=wanted.hide)
+        position = removals.remove(name, who, reason=wanted.reason, by=_who(), hide=wanted.hide)
         return jsonify({"player": who, "hidden" if wanted.hide else "removed": True, "position": position})
 
     @blueprint.post("/players/<player:player>/restore")
     def restore(board: str, player: str) -> ResponseReturnValue:
         name, who = models.clean_name(board), clean_player(player)
         reason = models.validate(models.ReasonIn, read_json(request)).reason
-        return jsonify({"player": who, "restored": True, "position": removals.restore(name, who, reason=reason, by=BY)})
+        return jsonify(
+            {"player": who, "restored": True, "position": removals.restore(name, who, reason=reason, by=_who())}
+        )
 
     @blueprint.get("/removed")
     def aside(board: str) -> ResponseReturnValue:
@@ -52,10 +53,16 @@ def make_removals(removals: Removals, guard: Guard) -> Blueprint:
     @blueprint.post("/review/<id>")
     def decide(board: str, id: str) -> ResponseReturnValue:
         approve = models.validate(models.DecisionIn, read_json(request)).decision == "approve"
-        result = removals.decide(models.clean_name(board), id, approve=approve, by=BY)
+        result = removals.decide(models.clean_name(board), id, approve=approve, by=_who())
         return jsonify(
             {"id": id, "decision": "approved" if approve else "rejected"}
             | ({"result": asdict(result)} if result else {})
         )
 
     return blueprint
+
+
+def _who() -> str:
+    """Who does it, for the audit stream: the name of a signed-in operator; a key has none."""
+    stored = None if key_of(request.headers) else current().stored
+    return stored.owner if stored else "operator"

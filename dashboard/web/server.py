@@ -14,6 +14,7 @@ from typing import Any
 
 from engineio.payload import Payload
 from flask import Blueprint, Flask, Response, json
+from flask.sessions import SessionInterface
 from flask.typing import ResponseReturnValue
 from flask_socketio import SocketIO
 from werkzeug.exceptions import HTTPException
@@ -30,9 +31,11 @@ SPARE_FILES = 128
 """Descriptors kept back from viewers for Redis, files and the listening socket."""
 
 
-def make_flask(blueprints: Sequence[Blueprint]) -> Flask:
+def make_flask(blueprints: Sequence[Blueprint], sessions: SessionInterface | None = None) -> Flask:
     """The WSGI application: every error is answered with a problem document."""
     app = Flask("dashboard", static_folder=None)
+    if sessions is not None:
+        app.session_interface = sessions
     app.wsgi_app = adapt(app.wsgi_app)  # type: ignore[assignment, method-assign]
     app.url_map.merge_slashes = False
     app.url_map.converters["player"] = PlayerConverter

@@ -36,11 +36,28 @@ class Feeds(Protocol):
     def gone(self, viewer: str) -> None: ...
 
 
+class Memberships(Protocol):
+    """Which connection belongs to which session."""
+
+    def join(self, connection: str, handle: str) -> None: ...
+    def leave(self, connection: str) -> None: ...
+
+
+HandleIn = Callable[[dict[str, Any]], str | None]
 Publish = Callable[[object, object], Answer]
 
 
-def bind(socketio: SocketIO, feeds: Feeds, scores: Scores, guard: Guard, door: Door, send: Publish) -> None:
-    """Attach the event handlers to a server."""
+def bind(
+    socketio: SocketIO,
+    feeds: Feeds,
+    scores: Scores,
+    guard: Guard,
+    door: Door,
+    send: Publish,
+    members: Memberships,
+    handle_in: HandleIn,
+) -> None:
+    """Attach the event handlers to a server. `handle_in(environ)`: the session whose cookie came with a connection."""
     server = socketio.server
     keys: dict[str, str | None] = {}
     callers: dict[str, Caller] = {}
@@ -52,11 +69,14 @@ def bind(socketio: SocketIO, feeds: Feeds, scores: Scores, guard: Guard, door: D
         headers["Authorization"] = environ.get("HTTP_AUTHORIZATION", "")
         keys[sid] = given if isinstance(given, str) else key_of(headers)
         callers[sid] = door.caller(environ.get("REMOTE_ADDR"), keys[sid])
+        if handle := handle_in(environ):
+            members.join(sid, handle)
 
     @server.on("disconnect")  # type: ignore[untyped-decorator]
     def disconnect(sid: str, reason: str = "") -> None:
         keys.pop(sid, None)
         callers.pop(sid, None)
+        members.leave(sid)
         feeds.gone(sid)
 
     def subscribe(sid: str, data: object) -> Answer:

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.core.streams import Streams
 from dashboard.web import models
-from dashboard.web.guards import Guard, key_of
+from dashboard.web.guards import Guard
 
 
 def make_streams(streams: Streams, guard: Guard) -> Blueprint:
@@ -24,7 +24,7 @@ def make_streams(streams: Streams, guard: Guard) -> Blueprint:
 
     @blueprint.post("/<stream>/dead/<id>/retry")
     def retry(stream: str, id: str) -> ResponseReturnValue:
-        guard.may_operate(key_of(request.headers))
+        guard.may_operate(guard.key())
         return jsonify({"stream": stream, "id": streams.retry(stream, id)}), 202
 
     return blueprint

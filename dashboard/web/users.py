@@ -8,7 +8,7 @@ from dashboard.errors import UserNotFound
 from dashboard.values import Fetched
 from dashboard.web import models
 from dashboard.web.bodies import read_json
-from dashboard.web.guards import Guard, key_of
+from dashboard.web.guards import Guard
 from dashboard.web.limits import Door
 
 CACHE = "Scorecast"
@@ -30,14 +30,14 @@ def make_users(users: Users, guard: Guard, door: Door) -> Blueprint:
 
     @blueprint.put("/api/v1/users/<id>")
     def put_user(id: str) -> ResponseReturnValue:
-        guard.may_write(key_of(request.headers))
+        guard.may_write(guard.key())
         profile = models.validate(models.UserIn, read_json(request)).value()
         data, new = users.put(clean_user_id(id), profile)
         return jsonify({"data": data}), 201 if new else 200
 
     @blueprint.delete("/api/v1/users/<id>")
     def delete_user(id: str) -> ResponseReturnValue:
-        guard.may_write(key_of(request.headers))
+        guard.may_write(guard.key())
         users.delete(clean_user_id(id))
         return "", 204
 

@@ -40,4 +40,17 @@ export class Api {
     });
     return answer.rows[0] ?? null;
   }
+
+  #send(method, path, body) { return this.#call(path, { method, headers: { "Content-Type": "application/json" }, body: body && JSON.stringify(body) }); }
+
+  /** { name, operator, handle, preferences: { player, theme, board } }; 401 when nobody is signed in. */
+  session() { return this.#call("/session"); }
+  signIn(name, operator_key) { return this.#send("POST", "/session", { name, ...(operator_key && { operator_key }) }); }
+  signOut() { return this.#send("DELETE", "/session"); }
+  prefer(change) { return this.#send("PATCH", "/session", change); }
+
+  /** [{ handle, name, operator, since, last_seen, address, agent, current }] */
+  async sessions() { return (await this.#call("/sessions")).sessions; }
+  endSession(handle) { return this.#send("DELETE", `/sessions/${part(handle)}`); }
+  endSessions() { return this.#send("DELETE", "/sessions"); }
 }

@@ -8,6 +8,7 @@ import { readPlace, writePlace } from "./place.js";
 import { recall, remember } from "./remember.js";
 import { SILENT_MS } from "./status.js";
 import { Store, TOP } from "./store.js";
+import { accountView } from "./views/account.js";
 import { boardView } from "./views/board.js";
 import { findView } from "./views/find.js";
 import { headerView } from "./views/header.js";
@@ -97,7 +98,7 @@ feed.addEventListener("sign", seen);
 feed.addEventListener("up", () => { connect({ connected: true, frame_ms: Date.now(), leaving: null }); reload(); });
 feed.addEventListener("down", ({ detail }) => connect({ connected: false, ...detail }));
 feed.addEventListener("waiting", ({ detail }) => connect(detail));
-feed.addEventListener("notice", ({ detail }) => connect({ leaving: detail }));
+feed.addEventListener("notice", ({ detail }) => (detail.code === "session-ended" ? account.ended(detail.detail) : connect({ leaving: detail })));
 
 setInterval(() => {
   store.tick();
@@ -133,7 +134,15 @@ store.addEventListener("rows", () => { // somebody has just made the board we lo
 const figures = JSON.parse($("figures").textContent);
 const charts = [raceView(store, figures.race), rateView(store, figures.rate), spreadView(store, figures.spread)];
 const { say } = statusView(store, actions);
-themeView(() => charts.forEach((chart) => chart.recolour()));
+const theme = themeView(() => charts.forEach((chart) => chart.recolour()));
+const account = accountView(api, {
+  restore({ theme: colours, board, player }) {
+    if (colours) theme.choose(colours);
+    if (board) actions.go({ board });
+    if (player) actions.choose(player);
+  },
+  reconnect() { feed.cycle(); feed.connect(); },
+}, say);
 headerView(store, actions);
 boardView(store, actions);
 plateView(store);

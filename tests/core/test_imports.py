@@ -2,6 +2,7 @@
 
 import csv
 import os
+import secrets
 import signal
 import sys
 import tempfile
@@ -10,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -19,8 +21,10 @@ from dashboard.core.batches import MOST_ROWS, Place
 from dashboard.core.imports import Importer, Job, Outcome, Watch
 from dashboard.core.mappings import Condition, Mapping
 from dashboard.core.refusals import Refusal
-from dashboard.errors import ImportFailed, StoreUnavailable
+from dashboard.errors import ImportFailed, LockHeld, StoreUnavailable
 from dashboard.parts import Parts, open_parts
+from dashboard.store.lock import OWNER, Locks
+from dashboard.store.scripts import Scripts
 from dashboard.values import MAX_SCORE, BoardSettings
 from tests.store.hold import servers_in, wait_until
 
@@ -64,7 +68,7 @@ def write(path: Path, rows: int, players: int = 1500) -> Counter[str]:
 
 
 def run(parts: Parts, job: Job, watch: Watch | None = None) -> Outcome:
-    return Importer(parts.boards, parts.scores, time.monotonic, time.sleep).run(job, watch or Watch())
+    return Importer(parts.boards, parts.scores, parts.locks, time.monotonic, time.sleep).run(job, watch or Watch())
 
 
 def found(parts: Parts, board: str) -> dict[str, int]:
@@ -215,14 +219,40 @@ def test_history_that_fits_no_period_is_refused(parts: Parts, board: str, file: 
     assert "lies in no period that this board still keeps" in watch.refusals[0].reason
 
 
-def test_two_importers_of_one_file_count_each_row_once(parts: Parts, board: str, file: Path) -> None:
+def test_a_second_importer_is_told_who_is_at_it(parts: Parts, board: str, file: Path) -> None:
+    sums = write(file, 3_000)
+    job = Job(file, board, POINTS, rule="sum")
+    told = []
+
+    def second() -> None:
+        with pytest.raises(LockHeld, match=f"{OWNER} is importing this file to this board") as held:
+            run(parts, job)
+        told.append(held.value)
+        other = Job(file, f"{board}-2", POINTS, rule="sum")
+        assert run(parts, other).place.applied == 3_000, "another board is another import"
+
+    assert run(parts, job, At(2_000, second)).place.applied == 3_000
+    assert len(told) == 1
+    assert found(parts, board) == sums
+
+
+class Everybodys(Locks):
+    """Locks that keep nobody out."""
+
+    def hold(self, name: str, **how: Any) -> Any:
+        return super().hold(f"{name}:{secrets.token_hex(4)}", **how)
+
+
+def test_without_the_lock_two_importers_still_count_each_row_once(parts: Parts, board: str, file: Path) -> None:
     sums = write(file, 20_000)
+    locks = Everybodys(parts.client, Scripts(parts.client))
     start = threading.Barrier(2, timeout=20)
     outcomes: list[Outcome] = []
 
     def work() -> None:
         watch = At(0, start.wait)
-        outcomes.append(run(parts, Job(file, board, POINTS, rule="sum"), watch))
+        importer = Importer(parts.boards, parts.scores, locks, time.monotonic, time.sleep)
+        outcomes.append(importer.run(Job(file, board, POINTS, rule="sum"), watch))
 
     workers = [threading.Thread(target=work) for _ in range(2)]
     for worker in workers:
@@ -284,7 +314,9 @@ def test_the_store_may_be_killed_and_come_back(own_parts: tuple[Parts, Path], fi
         parts.embedded.keep()
 
     watch = At(7_000, kill_store)
-    Importer(parts.boards, parts.scores, time.monotonic, wait_s).run(Job(file, "b", POINTS, rule="sum"), watch)
+    Importer(parts.boards, parts.scores, parts.locks, time.monotonic, wait_s).run(
+        Job(file, "b", POINTS, rule="sum"), watch
+    )
     assert watch.waits > 0
     assert found(parts, "b") == sums
 
@@ -311,7 +343,7 @@ def test_a_store_that_stays_away_ends_the_import(own_parts: tuple[Parts, Path], 
 
     job = Job(file, "b", POINTS, rule="sum")
     with pytest.raises(StoreUnavailable):
-        Importer(parts.boards, parts.scores, lambda: clock_s, wait_s).run(job, At(2_000, kill_store))
+        Importer(parts.boards, parts.scores, parts.locks, lambda: clock_s, wait_s).run(job, At(2_000, kill_store))
     assert 20 <= clock_s < 21
     assert parts.embedded is not None
     parts.embedded.keep()

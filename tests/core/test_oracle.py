@@ -151,6 +151,14 @@ class Oracle(RuleBasedStateMachine):
             self.mine.restore(player),
         )
 
+    @rule(player=players, score=points, at_ms=instants, extra=extras)
+    def post_unseen(self, player: str, score: int, at_ms: int, extra: Any) -> None:
+        """Hidden, then a score, then restored: what is seen at the end is as if nobody had hidden the player."""
+        self.submit([(player, score, at_ms, extra)], False)
+        self.remove(player, "hidden")
+        self.submit([(player, score, at_ms, extra)], False)
+        self.restore(player)
+
     def act(self, act: Any, done: bool) -> None:
         if done:
             act()

@@ -35,6 +35,9 @@ PLACES = {
     "KIND": "(?:allowed|refused)",
     "SECOND": "[0-9]+",
     "SLOT": "[0-9]+",
+    "HANDLE": "[0-9a-f]{64}",
+    "ROLE": "(?:viewer|operator)",
+    "OWNER": "(?:viewer|operator):.+",
     "STREAM": "[^}]+",
     "NAME": r"[A-Za-z0-9][A-Za-z0-9:_.-]{0,63}",
     "ID": "[ -~]+",
@@ -109,7 +112,8 @@ def use_everything(parts: Parts, folder: Path) -> None:
         file = folder / "rows.csv"
         file.write_text("player,score,at\na,5,1970-01-01\nc,6,2026-01-01\nd,no,\n")
         job = Job(file, board, Mapping("player", "score", "at", ()), report=folder / f"{board[0]}.csv")
-        assert Importer(parts.boards, parts.scores, lambda: 0.0, lambda _: None).run(job, Watch()).place.applied == 2
+        importer = Importer(parts.boards, parts.scores, parts.locks, lambda: 0.0, lambda _: None)
+        assert importer.run(job, Watch()).place.applied == 2
         parts.client.hset(keys.board(board), "bucket", 1)  # as if time had passed since
         parts.scores.submit(board, [Score("a", 1)])
         parts.removals.remove(board, "b", reason="cheated", by="operator")
@@ -161,6 +165,9 @@ def use_the_toolbox(parts: Parts) -> None:
     parts.limits.report()
     parts.users.get("1")
     parts.users.report()
+    _, session = parts.sessions.sign_in("ada", operator=False, address="127.0.0.1", agent="curl/8")
+    parts.sessions.change(session, {"player": "ada", "theme": "dark", "board": "arena"})
+    parts.sessions.report()
     Redlock([parts.url]).acquire("quorum", ttl_ms=60_000)
     held = parts.locks.acquire("held", ttl_ms=60_000)
     waiter = threading.Thread(target=lambda: parts.locks.acquire("held", ttl_ms=60_000, wait_ms=30_000))

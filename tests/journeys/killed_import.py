@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 
 from dashboard.config import Settings
+from dashboard.core import import_turn
 from dashboard.core.batches import Batch, Batches, Place
 from dashboard.core.imports import Importer, Job, Watch
 from dashboard.core.mappings import Mapping
@@ -50,6 +51,7 @@ if __name__ == "__main__":
     kind, file, data_dir, last = sys.argv[1:]
     importer = {"real": Mortal, "naive": Naive}[kind]
     importer.last = int(last)
+    import_turn.TTL_S = 0.3  # the next one shall not wait long for a lock that is not what this is about
     with open_parts(Settings(_env_file=None, data_dir=Path(data_dir))) as parts:  # type: ignore[call-arg]
         job = Job(Path(file), BOARD, Mapping("scorer", "1"), rule="sum")
-        importer(parts.boards, parts.scores, time.monotonic, time.sleep).run(job, Watch())
+        importer(parts.boards, parts.scores, parts.locks, time.monotonic, time.sleep).run(job, Watch())

@@ -169,6 +169,22 @@ def test_an_import_goes_on_by_itself_when_the_server_that_holds_the_store_is_kil
     assert found(data_dir) == plain_count()
 
 
+def test_an_import_that_was_paused_too_long_leaves_the_rest_to_who_came_after(
+    start_server: Start, data_dir: Path
+) -> None:
+    server = start_server(data_dir=data_dir)
+    with importing(20, data_dir) as (process, screen):
+        process.send_signal(signal.SIGSTOP)
+        second = run(data_dir)
+        assert second.returncode == 0, second.stderr
+        assert f":{process.pid} was importing this file to this board. Waiting for it." in second.stderr
+        process.send_signal(signal.SIGCONT)
+        screen.read_until(lambda text: "was lost while it was in use. The same command goes on" in text)
+        assert process.wait(20) == 3
+    assert "was imported before" in run(data_dir).stdout
+    assert found_over_http(server.url) == plain_count()
+
+
 @pytest.mark.parametrize(("kind", "too_many"), [("real", 0), ("naive", 2000)])
 def test_control_a_place_written_in_a_second_call_counts_twice(kind: str, too_many: int, data_dir: Path) -> None:
     head = data_dir / "head.csv"

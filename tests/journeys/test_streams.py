@@ -299,6 +299,8 @@ def test_payments_and_score_events_count_once_whoever_is_killed(
                 workers.kill(victim)
                 if crew == 2 or n < kills - 1:
                     workers.start(victim)
+                if (n + 1) % 10 == 0:
+                    print(f"{n + 1} workers killed, {ledger(server.data_dir).total()} payments settled")
         wait_until(partial(is_quiet, api, STREAM, *(f"events:{board}" for board in boards)), 30)
         workers.end()
         assert ledger(server.data_dir) == Counter(ids)

@@ -156,7 +156,7 @@ def test_a_user_written_at_one_server_is_never_older_at_another_for_long(pair: P
 
 
 def test_users_of_a_service_are_asked_for_there_alone(start_server: Start, service: Service) -> None:
-    pair = Pair(start_server, "--user-api-url", service.url, "--cache-ttl-s", "8")
+    pair = Pair(start_server, "--user-api-url", service.url, "--cache-ttl-s", "4")
     with ThreadPoolExecutor(40) as pool:  # all at once, at both
         asked = pool.map(lambda n: get((pair.here, pair.there)[n % 2], "pause").json()["data"], range(80))
         assert list(asked) == [GOOD] * 80

@@ -35,6 +35,13 @@ class Picture:
         snapshot = answer["snapshot"]
         self.epoch, self.seq, self.players = answer["epoch"], answer["seq"], snapshot["players"]
         self._rows = {row["rank"]: (row["player"], row["score"]) for row in snapshot["rows"]}
+        self._go_on()
+
+    def refused(self) -> None:
+        """The answer was a refusal: what was watched before goes on."""
+        self._go_on()
+
+    def _go_on(self) -> None:
         self._waiting = False
         held, self._held = self._held, []
         for frame in held:

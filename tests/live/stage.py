@@ -7,6 +7,7 @@ from typing import Any
 from dashboard.core.boards import Boards
 from dashboard.core.clock import Clock
 from dashboard.core.rankings import Rankings
+from dashboard.errors import ScorecastError
 from dashboard.live.broadcaster import Broadcaster
 from dashboard.live.topics import parse_topic
 from dashboard.store.client import Client
@@ -43,7 +44,11 @@ class Stage:
     def subscribe(self, viewer: str, topic: str, limit: int = 10) -> Picture:
         picture = self.pictures.get((viewer, topic), Picture())
         picture.again()
-        answer = self.broadcaster.subscribe(viewer, parse_topic(topic), limit)
+        try:
+            answer = self.broadcaster.subscribe(viewer, parse_topic(topic), limit)
+        except ScorecastError:
+            picture.refused()
+            raise
         self.pictures[viewer, topic] = picture
         picture.take(answer)
         return picture

@@ -143,6 +143,18 @@ def test_a_period_the_board_does_not_have_is_refused_and_leaves_nothing(stage: S
     assert not any(stage.rooms.values())
 
 
+def test_a_refused_change_of_limit_leaves_the_former_subscription_alone(stage: Stage, parts: Parts, board: str) -> None:
+    picture = stage.subscribe("v", f"board:{board}:day", 2)  # of a board that is not there yet
+    post(parts, board, "a", 1)
+    with pytest.raises(InvalidInput, match="no period 'day'"):
+        stage.subscribe("v", f"board:{board}:day", 1)
+    parts.boards.put(board, BoardSettings(periods=("all", "day")))
+    post(parts, board, "b", 2)
+    stage.broadcaster.ring(board)
+    stage.broadcaster.tick()
+    assert picture.rows == top(parts, board, "day") == [{"rank": 1, "player": "b", "score": 2}]
+
+
 def test_a_board_awaited_in_a_period_it_then_does_not_have_stays_empty(stage: Stage, parts: Parts, board: str) -> None:
     picture = stage.subscribe("v", f"board:{board}:day")
     post(parts, board, "a", 1)

@@ -78,7 +78,9 @@ def older_reads(make: Make, kind: str, seconds: float) -> dict[str, int]:
     for readers in both:
         readers.tell("mixed", "1", threads=6, seconds=seconds)
     found = [readers.answer() for readers in both]
-    return {name: sum(each[name] for each in found) for name in found[0]}
+    total = {name: sum(each[name] for each in found) for name in found[0]}
+    print(f"{kind}: {total}")
+    return total
 
 
 def test_no_read_is_older_than_a_write_answered_before_it(make: Make) -> None:

@@ -158,8 +158,12 @@ def test_nothing_stays_for_ever(locks: Locks, parts: Parts, board: str) -> None:
 
 @pytest.mark.parametrize("rounds", [pytest.param(5, id="few"), pytest.param(200, id="many", marks=pytest.mark.soak)])
 def test_a_paused_holder_cannot_write_to_a_fenced_resource(locks: Locks, parts: Parts, board: str, rounds: int) -> None:
-    stale = [_write_after_a_pause(locks, parts, f"{board}-{n}", FENCED) for n in range(rounds)]
-    assert stale == [False] * rounds
+    stale = 0
+    for n in range(1, rounds + 1):
+        stale += _write_after_a_pause(locks, parts, f"{board}-{n}", FENCED)
+        if n % 20 == 0:
+            print(f"{n} pauses, {stale} stale writes accepted")
+    assert stale == 0
 
 
 def test_control_without_a_fence_the_paused_holder_corrupts_it(locks: Locks, parts: Parts, board: str) -> None:

@@ -146,15 +146,15 @@ def test_control_the_recipe_in_separate_calls_lets_too_many_through(contest: Con
 def test_control_a_fixed_window_lets_almost_twice_its_count_through(
     parts: Parts, limiter: RateLimiter, subject: str
 ) -> None:
-    quota = Quota("seam", 20, 1, "fixed")
+    quota = Quota("seam", 20, 2, "fixed")
     decisions = limiter.take([Claim(quota, subject)])
     key = keys.limit(subject, quota.name, quota.algorithm)
-    wait_until(lambda: 0 < parts.client.pttl(key) < 150)
+    wait_until(lambda: 0 < parts.client.pttl(key) < 1000)
     decisions += [limiter.take([Claim(quota, subject)])[0] for _ in range(19)]
     wait_until(lambda: not parts.client.exists(key))
     decisions += [limiter.take([Claim(quota, subject)])[0] for _ in range(20)]
     assert all(decision.allowed for decision in decisions)
-    assert most_in_any((decision.at_us for decision in decisions), US) == 39
+    assert most_in_any((decision.at_us for decision in decisions), 2 * US) == 39
 
 
 INCR_THEN_EXPIRE = """

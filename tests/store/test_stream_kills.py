@@ -76,6 +76,8 @@ def test_every_effect_is_applied_exactly_once_whoever_is_killed(
                 back = victim if chance.random() < 0.5 else f"w{fresh}"  # under its name, or a new one takes over
                 fresh += 1
                 consumers.start(back)
+                if kills % 10 == 0:
+                    print(f"{kills} kills to go, {len(applied(parts, stream))} of {messages} messages applied")
         wait_until(partial(is_done, stream), 60)
         consumers.end()
     finally:

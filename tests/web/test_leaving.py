@@ -8,6 +8,7 @@ from flask_socketio import SocketIO
 from dashboard.live.broadcaster import Broadcaster
 from dashboard.live.feeds import Feeds
 from dashboard.live.pulse import PulseFeed
+from dashboard.live.sessions import SessionSockets
 from dashboard.parts import Parts
 from dashboard.web.channels import publish_message
 from dashboard.web.guards import Guard
@@ -28,9 +29,9 @@ class Site:
         pulse = PulseFeed(parts.boards, parts.rankings, parts.analytics, parts.clock, emit, *room)
         guard = Guard((), None)
         feeds = Feeds(self.broadcaster, {"pulse": pulse})
-        bind(
-            self.socketio, feeds, parts.scores, guard, Door(parts.limits, guard), partial(publish_message, parts.client)
-        )
+        door, send = Door(parts.limits, guard), partial(publish_message, parts.client)
+        members = SessionSockets(parts.client, parts.sessions.alive, emit, self.server.disconnect)
+        bind(self.socketio, feeds, parts.scores, guard, door, send, members, lambda _: None)
         self.handlers = self.server.handlers["/"]
 
     def connect(self) -> str:

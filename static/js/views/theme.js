@@ -5,7 +5,7 @@ import { recall, remember } from "../remember.js";
 const WORDS = { system: "System", light: "Light", dark: "Dark" };
 const ORDER = Object.keys(WORDS);
 
-/** @param onChange called when the colours are others */
+/** @param onChange called when the colours are others; returns { choose(theme) }, null is the system's */
 export function themeView(onChange) {
   const root = document.documentElement, button = $("theme");
   let theme = WORDS[recall("theme")] ? recall("theme") : "system";
@@ -15,11 +15,16 @@ export function themeView(onChange) {
     text($("theme-word"), WORDS[theme]);
     onChange();
   }
-  button.addEventListener("click", () => {
-    theme = ORDER[(ORDER.indexOf(theme) + 1) % ORDER.length];
-    remember("theme", theme === "system" ? null : theme);
+  function choose(wanted) {
+    theme = wanted ?? "system";
+    remember("theme", wanted);
     show();
+  }
+  button.addEventListener("click", () => {
+    const next = ORDER[(ORDER.indexOf(theme) + 1) % ORDER.length];
+    choose(next === "system" ? null : next);
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", onChange);
   show();
+  return { choose };
 }
