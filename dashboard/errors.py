@@ -134,6 +134,12 @@ class BoardConflict(ScorecastError):
     code, title = "board-conflict", "Board has other settings"
 
 
+class KeyConflict(ScorecastError):
+    """The key that a board shares with other programs does not hold a sorted set."""
+
+    code, title = "key-conflict", "Key holds something else"
+
+
 class PlayerNotFound(ScorecastError):
     code, title = "player-not-found", "No such player on this board"
 

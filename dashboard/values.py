@@ -42,7 +42,8 @@ class BoardSettings:
     """How a board ranks. `late_s`: seconds after a period's end in which scores for it are still taken. `keep`: how
     many lengths of a period its ranking stays readable after the period ended. `min` and `max`: between them lies what a
     player holds. `max_step`: by so much one score may change what a player holds. `id_s`: so long an answer is remembered
-    for the score's id. `writers`: who may post scores.
+    for the score's id. `writers`: who may post scores. `key`: the sorted set in Redis that is the ranking, which other
+    programs write too.
     """
 
     order: Order = "desc"
@@ -60,6 +61,7 @@ class BoardSettings:
     review: Review | None = None
     writers: Literal["clients", "operators"] = "clients"
     id_s: int = 86_400
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,9 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A player's row: `rank` counts from 1. `columns` in the board's order; `at`: when it was reached, RFC 3339,
-    where the board knows (ties `first`); `data`: the JSON that came with the score.
+    """A player's row: `rank` counts from 1. `columns` in the board's order; `at`: when it was reached, RFC 3339, where the
+    board knows (ties `first`); `data`: the JSON that came with the score. Only other programs write scores that are not
+    whole.
     """
 
     rank: int

@@ -59,7 +59,7 @@ class Analytics:
                 # an entry is written after its bucket began, so its id is never smaller
                 pipe.xrange(keys.history(board), min=max(start, 0))
                 top = pipe.zrevrange if known.settings.order == "desc" else pipe.zrange
-                top(keys.ranking(board, period.id), 0, TOP - 1, withscores=True)
+                top(keys.standings(board, period.id, known.settings.key)[0], 0, TOP - 1, withscores=True)
                 pipe.time()
                 (revision, *last), entries, rows, (seconds, _) = pipe.execute()
             if self._boards.is_current(known, revision):

@@ -18,7 +18,7 @@ from dashboard.store.client import Client
 from dashboard.store.scripts import Scripts, answering
 from dashboard.values import Board, BoardSettings, Column, Review
 
-RE_RANKING = ("order", "rule", "ties", "columns")
+RE_RANKING = ("order", "rule", "ties", "columns", "key")
 PERIOD_S = {"hour": 3600, "day": 86_400, "week": 7 * 86_400, "month": 31 * 86_400}
 ATTEMPTS = 20
 
@@ -69,6 +69,8 @@ class Boards:
 
     def put(self, name: str, settings: BoardSettings) -> tuple[Board, bool]:
         """Declare or change a board; true if it is new. Raises BoardConflict where stored scores would be ranked anew."""
+        if settings.key is not None:
+            self._check_key(settings.key)
         for _ in range(ATTEMPTS):
             board = self.read(name)
             if board is not None and board.settings == settings:
@@ -186,20 +188,30 @@ class Boards:
         board = Board(name, settings, secrets.token_hex(6))
         stored = json.dumps(asdict(settings), ensure_ascii=False)
         args: Sequence[str | int] = [seen.revision if seen else "", board.revision, stored, int(re_ranks)]
+        args = [*args, "all" if settings.key else ""]
         with answering():
             self._client.sadd(keys.BOARDS, name)
-            reply: bytes = self._scripts.write("put_board", [keys.board(name)], args)[0]
+            reply: bytes = self._scripts.write("put_board", [keys.board(name), keys.periods(name)], args)[0]
             self._client.sadd(keys.BOARDS, name)
         if reply == b"ok":
             self._known[name] = board
         return reply, board
 
+    def _check_key(self, key: str) -> None:
+        """Raises InvalidInput where a key holds something else than a sorted set."""
+        with answering():
+            kind = self._client.type(key).decode()
+        if kind not in ("none", "zset"):
+            raise InvalidInput(f"{key!r} holds a {kind}, not a sorted set.", ("/key", "not a sorted set"))
+
     def _counted(self, boards: list[Board]) -> list[Board]:
         now_ms = self._clock.now_ms()
         with answering(), self._client.pipeline(transaction=False) as pipe:
             for board in boards:
-                pipe.zcard(keys.ranking(board.name, period(board.settings.periods[0], now_ms).id))
-            return [replace(board, players=n) for board, n in zip(boards, pipe.execute(), strict=True)]
+                id = period(board.settings.periods[0], now_ms).id
+                pipe.zcard(keys.standings(board.name, id, board.settings.key)[0])
+            counts = pipe.execute(raise_on_error=False)  # another program's key may hold anything
+        return [replace(b, players=n if isinstance(n, int) else 0) for b, n in zip(boards, counts, strict=True)]
 
 
 def open_periods(settings: BoardSettings, at_ms: int) -> tuple[Period, ...]:

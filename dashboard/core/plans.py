@@ -65,7 +65,7 @@ class Plan:
         self.keys = [
             *(keys.board(name), keys.events(name), keys.history(name), keys.periods(name), keys.marks(name)),
             *(keys.aside(name), keys.review(name), keys.gains(name, slot)),
-            *(key for period in self._rankings for key in keys.standings(name, period.id)),
+            *(key for period in self._rankings for key in keys.standings(name, period.id, board.settings.key)),
             *(keys.submitted(name, id) for id in self._ids),
         ]
         self.args: list[str | int] = [board.revision, keys.CHANGED, name, rules(board.settings)]

@@ -7,9 +7,10 @@ version of the board that it shows; rows and version are read in one atomic step
 import base64
 import binascii
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from dashboard.core.boards import Boards, pick_period
 from dashboard.core.clock import Clock
@@ -100,8 +101,10 @@ class Rankings:
 
     def distribution(self, board: str, kind: str = "all") -> Distribution:
         """Players by score in at most BINS bins of one round width. One round trip."""
-        _, period_id = self._ranking(board, kind, None)
-        reply = self._scripts.read("read_distribution", [keys.ranking(board, period_id)], [BINS])
+        known, period_id = self._ranking(board, kind, None)
+        reply = self._scripts.read(
+            "read_distribution", [keys.standings(board, period_id, known.settings.key)[0]], [BINS]
+        )
         if not reply:
             return Distribution(0, 1, ())
         return Distribution(int(reply[0]), int(reply[1]), tuple(reply[2:]))
@@ -115,12 +118,12 @@ class Rankings:
         """
         with answering(), self._client.pipeline(transaction=False) as pipe:
             for board, period_id, limit in wanted:
-                name = keys.ranking(board.name, period_id)
+                name = keys.standings(board.name, period_id, board.settings.key)[0]
                 pipe.hmget(keys.board(board.name), "version", "data")
                 pipe.zcard(name)
                 (pipe.zrevrange if board.settings.order == "desc" else pipe.zrange)(name, 0, limit - 1, withscores=True)
-            replies = pipe.execute()
-        heads, counts, tops = replies[::3], replies[1::3], replies[2::3]
+            replies = pipe.execute(raise_on_error=False)
+            heads, counts, tops = replies[::3], _usable(replies[1::3], 0), _usable(replies[2::3], [])
         data = self._data(wanted, [rows if has else [] for (_, has), rows in zip(heads, tops, strict=True)])
         pages = zip(wanted, heads, counts, tops, data, strict=True)
         return [
@@ -147,7 +150,7 @@ class Rankings:
     def _rows(self, board: str, kind: str, at_ms: int | None, limit: int, where: Sequence[str | int]) -> Page:
         for _ in range(ATTEMPTS):
             known, period_id = self._ranking(board, kind, at_ms)
-            names = [keys.board(board), *keys.standings(board, period_id)]
+            names = [keys.board(board), *keys.standings(board, period_id, known.settings.key)]
             revision, version, players, start, *flat = self._scripts.read(
                 "read_rows", names, [rules(known.settings), limit, *where]
             )
@@ -168,21 +171,29 @@ class Rankings:
         return known, pick_period(known.settings, kind, self._clock.now_ms() if at_ms is None else at_ms).id
 
 
+def _usable(replies: Sequence[Any], nothing: Any) -> list[Any]:
+    """The replies with `nothing` for a key that another program made something else of: one board must not stop all."""
+    for reply in replies:
+        if isinstance(reply, Exception) and not str(reply).startswith("WRONGTYPE"):
+            raise reply
+    return [nothing if isinstance(reply, Exception) else reply for reply in replies]
+
+
 def _restless(board: str) -> StoreUnavailable:
     return StoreUnavailable(f"The board {board!r} keeps changing; try again.")
 
 
-def _cursor(score: int, member: str) -> str:
+def _cursor(score: float, member: str) -> str:
     text = json.dumps([score, member], ensure_ascii=False, separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _open_cursor(cursor: str) -> tuple[int, str]:
+def _open_cursor(cursor: str) -> tuple[str, str]:
     try:
         score, member = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if type(score) is int and type(member) is str:
+        if type(score) in (int, float) and abs(score) < math.inf and type(member) is str:
             member.encode()
-            return score, member
+            return repr(score), member
     except (ValueError, TypeError, binascii.Error, RecursionError):
         pass
     raise BadCursor("This cursor was not made by this server: take `next` from a page.", ("/cursor", "unknown"))

@@ -39,7 +39,7 @@ class Removals:
         """
         for _ in range(ATTEMPTS):
             known, ids = self._picture(board)
-            names = [*self._names(board), *(key for id in ids for key in keys.standings(board, id))]
+            names = [*self._names(board), *(key for id in ids for key in keys.standings(board, id, known.settings.key))]
             how = "hidden" if hide else "removed"
             reply = self._scripts.write("remove_player", names, [*self._head(known), player, reason, by, how, *ids])
             if reply[0] == b"ok":
@@ -66,7 +66,7 @@ class Removals:
                 over_ms = kept_until_ms(known.settings, period_of(id))
                 if over_ms is not None and over_ms <= 1000 * seconds:
                     continue
-                names += keys.standings(board, id)
+                names += keys.standings(board, id, known.settings.key)
                 args += [id, "" if over_ms is None else over_ms]
             reply = self._scripts.write("restore_player", names, args)
             if reply[0] == b"ok":

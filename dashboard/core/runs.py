@@ -5,6 +5,7 @@ Owns: a board's rules as the scripts take them, and reading members back. Leaves
 """
 
 import json
+import sys
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -38,9 +39,9 @@ def width(settings: BoardSettings) -> int:
 def standing(settings: BoardSettings, member: bytes, score: float | bytes, rank: int, data: bytes = b"") -> Standing:
     """The row of a member."""
     at = width(settings)
-    name, text = member[at:].decode(), data.decode() or None
+    name, text = member[at:].decode(errors="replace"), data.decode() or None
     if at == 0:
-        return Standing(rank, name, int(score), (), None, text)
+        return Standing(rank, name, _number(score), (), None, text)
     prefix = member[:at].decode()
     columns = tuple(
         (column.name, _value(prefix[COLUMN * i : COLUMN * (i + 1)], column.order == settings.order))
@@ -64,6 +65,14 @@ def ranked(
         found.append(standing(settings, member, score, rank, more))
         last = level
     return tuple(found)
+
+
+def _number(score: float | bytes) -> int:
+    """A whole number, but for what other programs write: they may have fractions, and infinities."""
+    number = float(score)
+    if number.is_integer():
+        return int(number)
+    return max(-sys.float_info.max, min(sys.float_info.max, number))  # type: ignore[return-value]
 
 
 def _value(code: str, upright: bool) -> int:

@@ -5,7 +5,7 @@ Leaves to others: frames (`view.py`), hearing rings (`doorbell.py`), who watches
 `enter` and `leave` are handed in).
 
 A tick costs one read of versions for the boards that rang lately, and one read of rows for those that changed and are
-watched. A board nobody watches costs nothing.
+watched. A board nobody watches costs nothing. A board whose ranking other programs write is read a few times a second.
 """
 
 import logging
@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 QUIET_S = 1.0
 """A rung board is polled until it has been still this long; longer than the store's window between two rings."""
 SWEEP_S = 5.0
+LOOK_S = 0.25
+"""Between two looks at a watched board whose ranking other programs write: they neither ring nor count versions."""
 AWAY_S = 1.0
 SYNC_S = 10.0
 
@@ -46,6 +48,7 @@ class _Watch:
     view: View
     viewers: set[str] = field(default_factory=set)
     shows: tuple[str, int, str] | None = None
+    shared: bool = False
     position: tuple[int, int] = (0, 0)
 
     @property
@@ -75,7 +78,7 @@ class Broadcaster:
         self._audience: Audience[_Watch] = Audience(enter, leave)
         self._rung: dict[str, float] = {}
         self._bell = Lock()
-        self._sweep_at = 0.0
+        self._sweep_at = self._look_at = 0.0
         self._changed = Condition()
         self._stop = Event()
         self._epochs = (f"{secrets.token_hex(4)}-{n}" for n in count(1))
@@ -168,7 +171,11 @@ class Broadcaster:
             sweep = now >= self._sweep_at
             if sweep:
                 self._sweep_at = now + SWEEP_S
-            watches = [w for w in self._audience.watches.values() if sweep or w.topic.board in rung]
+            look = now >= self._look_at
+            if look:
+                self._look_at = now + LOOK_S
+            wanted = self._audience.watches.values()
+            watches = [w for w in wanted if sweep or (look and w.shared) or w.topic.board in rung]
             if watches:
                 self._refresh(watches, {watch.topic.board for watch in watches})
                 self._changed.notify_all()
@@ -186,14 +193,16 @@ class Broadcaster:
         for watch in watches:
             version = versions[watch.topic.board]
             board, period_id = self._ranking(watch.topic, version, strict)
-            if watch.shows == (version.revision, version.number, period_id):
+            watch.shared = board is not None and board.settings.key is not None
+            if not watch.shared and watch.shows == (version.revision, version.number, period_id):
                 watch.position = parse_position(version.position)
             else:
                 stale.append((watch, board, version, period_id))
         pages = self._pages(stale)
         for watch, _, version, period_id in stale:
             frame = watch.view.advance(pages[watch.topic.board, period_id])
-            self.ring(watch.topic.board)
+            if frame is not None or not watch.shared:
+                self.ring(watch.topic.board)
             if frame is not None and watch.viewers:
                 self._emit("board", frame, watch.room)
                 self.frames += len(watch.viewers)

@@ -18,7 +18,7 @@ from dashboard.core.boards import Boards, Version
 from dashboard.core.clock import Clock
 from dashboard.core.periods import rfc3339
 from dashboard.core.rankings import Rankings
-from dashboard.errors import BoardNotFound, InvalidInput, StoreUnavailable
+from dashboard.errors import BoardNotFound, InvalidInput, KeyConflict, StoreUnavailable
 from dashboard.live.audience import Audience, Move
 from dashboard.live.topics import Topic
 from dashboard.live.turn import turn
@@ -131,7 +131,7 @@ class PulseFeed:
         try:
             points = self._analytics.history(topic.board, topic.period, from_ms=from_ms)
             spread = self._rankings.distribution(topic.board, topic.period)
-        except (BoardNotFound, InvalidInput):
+        except (BoardNotFound, InvalidInput, KeyConflict):
             pass  # a viewer may wait for a board, and for its period, before its first score
         state = {
             "at": rfc3339(self._clock.now_ms()),

@@ -32,9 +32,9 @@ def levels(name: str, period: str) -> str:
     return f"{ranking(name, period)}:levels"
 
 
-def standings(name: str, period: str) -> tuple[str, str, str]:
-    """The three keys of one period, as scripts take them."""
-    return ranking(name, period), runs(name, period), levels(name, period)
+def standings(name: str, period: str, key: str | None = None) -> tuple[str, str, str]:
+    """The three keys of one period, as scripts take them; `key`: the sorted set that other programs write, if it is that."""
+    return key or ranking(name, period), runs(name, period), levels(name, period)
 
 
 def periods(name: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import redis
 
-from dashboard.errors import StoreUnavailable
+from dashboard.errors import KeyConflict, StoreUnavailable
 from dashboard.store.client import Client
 
 LUA = Path(__file__).with_name("lua")
@@ -45,6 +45,10 @@ def answering() -> Iterator[None]:
         refusal = REFUSAL.search(str(error))
         if isinstance(error, redis.exceptions.OutOfMemoryError) or (refusal and refusal[1] == "OOM"):
             raise StoreUnavailable("Redis is out of memory and takes no writes. Raise its maxmemory.") from error
+        if "WRONGTYPE" in str(error):
+            raise KeyConflict(
+                "Another program keeps something else under this board's key than a sorted set."
+            ) from error
         if refusal:
             raise StoreUnavailable(f"Redis takes no commands now: {error}") from error
         raise

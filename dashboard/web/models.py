@@ -22,6 +22,7 @@ from pydantic import (
 from dashboard.core.periods import parse_time
 from dashboard.core.scores import BATCH, clean_data, clean_id, clean_player, clean_score
 from dashboard.errors import InvalidInput, ScorecastError
+from dashboard.store.keys import PAYMENTS, PREFIX
 from dashboard.values import MAX_SCORE, BoardSettings, Column, Order, PeriodKind, Profile, Review, Rule, Score, Ties
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.-]{0,63}")
@@ -53,6 +54,12 @@ def _unique(kinds: tuple[PeriodKind, ...]) -> tuple[PeriodKind, ...]:
     if len(set(kinds)) < len(kinds):
         raise ValueError("each period once")
     return kinds
+
+
+def _shared_key(value: str | None) -> str | None:
+    if value is not None and (value.startswith(PREFIX) or value == PAYMENTS):
+        raise ValueError(f"keys that begin with {PREFIX!r}, and {PAYMENTS}, are the server's own")
+    return value
 
 
 def _unique_names(columns: "tuple[ColumnIn, ...]") -> "tuple[ColumnIn, ...]":
@@ -150,6 +157,7 @@ class BoardIn(Model):
     review: ReviewIn | None = None
     writers: Literal["clients", "operators"] = "clients"
     id_s: int = Field(86_400, ge=60, le=366 * 86_400)
+    key: Annotated[str | None, AfterValidator(_shared_key)] = Field(None, min_length=1, max_length=512)
     title: str | None = Field(None, min_length=1, max_length=80)
     unit: str | None = Field(None, min_length=1, max_length=20)
 
@@ -157,6 +165,11 @@ class BoardIn(Model):
     def _bounds(self) -> "BoardIn":
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError("min is at most max")
+        if self.key is not None and (self.ties not in ("plain", "shared") or self.columns or self.periods != ("all",)):
+            raise ValueError(
+                "a board on a key of other programs has ties plain or shared, no columns, and the period all: "
+                "other programs write plain members and know no periods"
+            )
         return self
 
     def value(self) -> BoardSettings:

@@ -207,7 +207,20 @@ def forged(value: Any) -> str:
     [
         *("", "=", "x", "!!!!", "é", "\ud800", "\0", "a" * 100_000, base64.b64encode(b"\xff\xfe").decode()),
         *map(
-            forged, ([1, 2], ["a", 1], [True, "a"], [1.5, "a"], [1], [1, "a", 2], [], {}, {"a": 1, "b": 2}, "ab", None)
+            forged,
+            (
+                [1, 2],
+                ["a", 1],
+                [True, "a"],
+                [float("nan"), "a"],
+                [1],
+                [1, "a", 2],
+                [],
+                {},
+                {"a": 1, "b": 2},
+                "ab",
+                None,
+            ),
         ),
         *map(forged, ([1, "\ud800"], [[1], "a"], ["1", "a"])),
         base64.urlsafe_b64encode(b"[1e999,\x22a\x22]").decode(),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import redis
 import requests
 import socketio
 
@@ -90,7 +91,9 @@ def test_frames_of_a_board_whose_ranks_repeat_are_full(api: Api, board: str, ser
 # Ids, conditions, bounds ----------------------------------------------------------------------------------------------
 
 
-def test_a_score_that_is_sent_again_is_answered_again_and_counts_once(api: Api, board: str, server: ServerProcess) -> None:
+def test_a_score_that_is_sent_again_is_answered_again_and_counts_once(
+    api: Api, board: str, server: ServerProcess
+) -> None:
     api.put(f"/boards/{board}", {"rule": "sum"})
     body = {"player": "a", "score": 5, "id": "round-1"}
     first = api.post(f"/boards/{board}/scores", body)
@@ -212,3 +215,67 @@ def test_who_gains_too_much_too_fast_waits_for_review(operated: tuple[Api, Api])
     operator.post(f"/boards/fast/review/{answers[2]['review']}", {"decision": "reject"})
     assert operator.get("/boards/fast/review")["scores"] == []
     assert client.get("/boards/fast/players/a")["score"] == 80
+
+
+# Sorted sets of other programs ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def redis_of(server: ServerProcess) -> Iterator[redis.Redis]:
+    """Another program's connection to the server's store."""
+    client = redis.Redis(unix_socket_path=str(server.data_dir / "store" / "valkey.sock"))
+    yield client
+    client.close()
+
+
+def test_a_sorted_set_of_another_program_is_a_board_and_moves(
+    api: Api, board: str, server: ServerProcess, redis_of: redis.Redis
+) -> None:
+    key = f"game:{board}"
+    redis_of.zadd(key, {"player1": 1500, "player2": 1200.5})
+    redis_of.zadd(key, {b"\xff": 1})
+    assert api.put(f"/boards/{board}", {"key": key})["players"] == 3
+    assert ranks(api, board) == [(1, "player1"), (2, "player2"), (3, "\ufffd")]
+    with socketio.SimpleClient() as client:
+        client.connect(server.url)
+        answer = client.call("subscribe", {"topic": f"board:{board}:all"})
+        assert [row["score"] for row in answer["snapshot"]["rows"]] == [1500, 1200.5, 1]
+        redis_of.zincrby(key, 1000, "player2")
+        _, frame = client.receive(timeout=20)
+        assert next((row["player"], row["score"]) for row in frame["rows"]) == ("player2", 2200.5)
+    assert api.post(f"/boards/{board}/scores", {"player": "player3", "score": 3000})["rank"] == 1
+    assert redis_of.zscore(key, "player3") == 3000
+    api.call("DELETE", f"/boards/{board}")
+    assert redis_of.zcard(key) == 4
+
+
+def test_what_cannot_be_kept_on_anothers_key_is_refused(api: Api, board: str, redis_of: redis.Redis) -> None:
+    redis_of.set(f"text:{board}", "x")
+    for settings in (
+        {"ties": "first"},
+        {"ties": "dense"},
+        {"columns": [{"name": "x"}]},
+        {"periods": ["all", "day"]},
+        {"key": "sc:boards"},
+        {"key": "payments-stream"},
+        {"key": f"text:{board}"},
+    ):
+        refused(api.call("PUT", f"/boards/{board}", json={"key": f"game:{board}"} | settings), 422, "invalid")
+
+
+def test_a_key_that_becomes_something_else_stops_no_other_board(
+    api: Api, board: str, server: ServerProcess, redis_of: redis.Redis
+) -> None:
+    key = f"game:{board}"
+    api.put(f"/boards/{board}", {"key": key})
+    with socketio.SimpleClient() as client:
+        client.connect(server.url)
+        for topic in (f"board:{board}:all", f"board:{board}-other:all"):
+            client.call("subscribe", {"topic": topic})
+        redis_of.set(key, "not a sorted set")
+        api.post(f"/boards/{board}-other/scores", {"player": "a", "score": 1})
+        _, frame = client.receive(timeout=20)
+        assert frame["topic"] == f"board:{board}-other:all"
+    refused(api.call("GET", f"/boards/{board}/top"), 409, "key-conflict")
+    refused(api.call("POST", f"/boards/{board}/scores", json={"player": "a", "score": 1}), 409, "key-conflict")
+    assert any(row["board"] == board for row in api.get("/boards")["boards"])

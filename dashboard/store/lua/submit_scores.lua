@@ -87,7 +87,8 @@ local function take(player, score, at, where, more)
       changed = 1
       if aside then aside.held[ARGV[10 + 2 * move.i]] = keep_run(move.run)
       else
-        any, opened[move.i] = true, true
+        any = true
+        if not move.old or move.old.data == '' and move.run.data ~= '' then opened[move.i] = true end -- a key may be new
         if move.run.data ~= '' and not stored[8] then stored[8] = redis.call('HSET', hash, 'data', '1') end
         move_run(KEYS[6 + 3 * move.i], KEYS[7 + 3 * move.i], KEYS[8 + 3 * move.i], player, move.old, move.run)
       end
