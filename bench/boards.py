@@ -1,0 +1,115 @@
+"""What a large board costs: microseconds of the store's own time per call, and bytes of its memory per player.
+
+    .venv/bin/python bench/boards.py [--players 1000000] [--calls 5000]
+
+Each kind of board is filled through the product (batches of 1,000 scores), then asked through it. Times are the store's
+(`INFO latencystats`, percentiles of EVALSHA), so neither the network nor Python is in them; memory is the growth of
+`used_memory` while the board was filled. The store is the embedded one, in a folder of its own, without its file synced.
+"""
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dashboard.config import Settings
+from dashboard.parts import Parts, open_parts
+from dashboard.progress import LivingLine
+from dashboard.values import BoardSettings, Column, Mark, Score
+
+KINDS = {
+    "plain": BoardSettings(),
+    "shared": BoardSettings(ties="shared"),
+    "dense": BoardSettings(ties="dense"),
+    "first": BoardSettings(ties="first"),
+    "first, 2 columns": BoardSettings(ties="first", columns=(Column("x"), Column("y", "asc"))),
+}
+RANGE = 10_000_000
+BATCH = 1000
+
+
+class Board:
+    """One board, its players and what is asked of it."""
+
+    def __init__(self, parts: Parts, kind: str, players: int, line: LivingLine) -> None:
+        self._parts = parts
+        self._kind = kind
+        self._players = players
+        self._line = line
+        self._random = random.Random(7)
+        self.name = f"bench-{kind.replace(', ', '-').replace(' ', '-')}"
+        self._columns = {column.name: 0 for column in KINDS[kind].columns}
+
+    def fill(self) -> float:
+        """Bytes of memory per player."""
+        client = self._parts.client
+        self._parts.boards.put(self.name, KINDS[self._kind])
+        before = client.info("memory")["used_memory"]
+        place = ""
+        for start in range(0, self._players, BATCH):
+            scores = [self._score(n) for n in range(start, min(start + BATCH, self._players))]
+            self._parts.scores.load(self.name, scores, Mark("fill", place, str(start + 1)))
+            place = str(start + 1)
+            self._line.say(f"{self._kind}: {start + len(scores):,} of {self._players:,} players")
+        return float(client.info("memory")["used_memory"] - before) / self._players
+
+    def calls(self) -> dict[str, Callable[[], object]]:
+        """What is asked, by name."""
+        rankings, scores = self._parts.rankings, self._parts.scores
+        return {
+            "submit": lambda: scores.submit(self.name, [self._score(self._any())]),
+            "rank, percentile": lambda: rankings.player(self.name, f"player-{self._any()}"),
+            "top 100": lambda: rankings.top(self.name, limit=100),
+            "around 5": lambda: rankings.around(self.name, f"player-{self._any()}", radius=5),
+            "standings of 50": lambda: rankings.standings(self.name, [f"player-{self._any()}" for _ in range(50)]),
+        }
+
+    def measure(self, call: Callable[[], object], calls: int) -> tuple[float, float]:
+        """Median and 99th percentile of the store's time, microseconds."""
+        call()
+        self._parts.client.config_resetstat()
+        for n in range(calls):
+            call()
+            if n % 500 == 0:
+                self._line.say(f"{self._kind}: call {n:,} of {calls:,}")
+        found = self._parts.client.info("latencystats")["latency_percentiles_usec_evalsha"]
+        return float(found["p50"]), float(found["p99"])
+
+    def _any(self) -> int:
+        return self._random.randrange(self._players)
+
+    def _score(self, n: int) -> Score:
+        return Score(f"player-{n}", self._random.randrange(RANGE), None, self._columns)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--players", type=int, default=1_000_000)
+    parser.add_argument("--calls", type=int, default=5_000)
+    given = parser.parse_args()
+    line = LivingLine(sys.stderr)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(_env_file=None, data_dir=Path(folder), durability="everysec")  # type: ignore[call-arg]
+        with open_parts(settings) as parts:
+            print(
+                f"{given.players:,} players; microseconds of the store's time, median / 99th percentile of {given.calls:,}"
+            )
+            for kind in KINDS:
+                board = Board(parts, kind, given.players, line)
+                bytes_each = board.fill()
+                figures = {name: board.measure(call, given.calls) for name, call in board.calls().items()}
+                line.end()
+                cells = "; ".join(f"{name} {median:.0f} / {late:.0f}" for name, (median, late) in figures.items())
+                print(f"{kind}: {bytes_each:.0f} bytes a player; {cells}", flush=True)
+                parts.boards.delete(board.name)
+    print(f"{time.monotonic() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
