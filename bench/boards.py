@@ -94,20 +94,17 @@ def main() -> None:
     given = parser.parse_args()
     line = LivingLine(sys.stderr)
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(_env_file=None, data_dir=Path(folder), durability="everysec")  # type: ignore[call-arg]
-        with open_parts(settings) as parts:
-            print(
-                f"{given.players:,} players; microseconds of the store's time, median / 99th percentile of {given.calls:,}"
-            )
-            for kind in KINDS:
+    print(f"{given.players:,} players; microseconds of the store's time, median / 99th percentile of {given.calls:,}")
+    for kind in KINDS:
+        with tempfile.TemporaryDirectory() as folder:
+            settings = Settings(_env_file=None, data_dir=Path(folder), durability="everysec")  # type: ignore[call-arg]
+            with open_parts(settings) as parts:
                 board = Board(parts, kind, given.players, line)
                 bytes_each = board.fill()
                 figures = {name: board.measure(call, given.calls) for name, call in board.calls().items()}
-                line.end()
-                cells = "; ".join(f"{name} {median:.0f} / {late:.0f}" for name, (median, late) in figures.items())
-                print(f"{kind}: {bytes_each:.0f} bytes a player; {cells}", flush=True)
-                parts.boards.delete(board.name)
+        line.end()
+        cells = "; ".join(f"{name} {median:.0f} / {late:.0f}" for name, (median, late) in figures.items())
+        print(f"{kind}: {bytes_each:.0f} bytes a player; {cells}", flush=True)
     print(f"{time.monotonic() - began:.0f} s")
 
 
