@@ -1,6 +1,6 @@
 """What a large board costs: microseconds of the store's own time per call, and bytes of its memory per player.
 
-    .venv/bin/python bench/boards.py [--players 1000000] [--calls 5000]
+    .venv/bin/python bench/boards.py [--players 1000000] [--calls 5000] [--kind first]
 
 Each kind of board is filled through the product (batches of 1,000 scores), then asked through it. Times are the store's
 (`INFO latencystats`, percentiles of EVALSHA), so neither the network nor Python is in them; memory is the growth of
@@ -91,11 +91,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--players", type=int, default=1_000_000)
     parser.add_argument("--calls", type=int, default=5_000)
+    parser.add_argument("--kind", action="append", choices=KINDS, help="only this one; may be repeated")
     given = parser.parse_args()
     line = LivingLine(sys.stderr)
     began = time.monotonic()
     print(f"{given.players:,} players; microseconds of the store's time, median / 99th percentile of {given.calls:,}")
-    for kind in KINDS:
+    for kind in given.kind or KINDS:
         with tempfile.TemporaryDirectory() as folder:
             settings = Settings(_env_file=None, data_dir=Path(folder), durability="everysec")  # type: ignore[call-arg]
             with open_parts(settings) as parts:
