@@ -32,6 +32,7 @@ const feed = new Feed(io({ autoConnect: false, reconnection: false, transports: 
 
 let watched = "";
 const problems = new Map();
+let silenced = false; // the server has said that its store keeps it from beating
 
 /** The board for who names none: the one chosen last time, else the demo's, else the largest. */
 function firstBoard() {
@@ -92,13 +93,26 @@ addEventListener("popstate", (event) => {
 // Connection ---------------------------------------------------------------------------------------------------------
 
 function connect(change = {}) { store.connect({ ...change, problem: problems.get("board") ?? problems.get("analytics") ?? null }); }
+function silence(notice) {
+  if (notice.topic !== `analytics:${watched}`) return;
+  silenced = true;
+  problems.set("analytics", notice);
+  connect();
+}
 function seen() { Object.assign(store.link, { frame_ms: Date.now(), frame_at: store.now_ms, leaving: null }); }
 
-feed.addEventListener("sign", seen);
+feed.addEventListener("sign", () => {
+  seen();
+  if (silenced) { silenced = false; feed.refresh(); } // it beats again: the answers end the problem
+});
 feed.addEventListener("up", () => { connect({ connected: true, frame_ms: Date.now(), leaving: null }); reload(); });
 feed.addEventListener("down", ({ detail }) => connect({ connected: false, ...detail }));
 feed.addEventListener("waiting", ({ detail }) => connect(detail));
-feed.addEventListener("notice", ({ detail }) => (detail.code === "session-ended" ? account.ended(detail.detail) : connect({ leaving: detail })));
+feed.addEventListener("notice", ({ detail }) => {
+  if (detail.code === "session-ended") account.ended(detail.detail);
+  else if (detail.code === "store-unavailable") silence(detail);
+  else connect({ leaving: detail });
+});
 
 setInterval(() => {
   store.tick();
