@@ -15,7 +15,7 @@ export const limits = {
   },
   idle: ({ policies }) => (policies.length ? "Nobody has used a limit yet" : "No limits are set (RATE_LIMITS)"),
   rows: ({ subjects }) => subjects.slice(0, 3).map((one) => [
-    one.subject, { text: `${brief(one.used)}/${brief(one.limit)}`, tone: isFull(one) ? "warn" : "" }, `${brief(one.remaining)} left`, span(Math.ceil(one.reset_s)),
+    `${one.policy.split("/")[0]} ${one.subject}`, { text: `${brief(one.used)}/${brief(one.limit)}`, tone: isFull(one) ? "warn" : "" }, `${brief(one.remaining)} left`, span(Math.ceil(one.reset_s)),
   ]),
   tables: ({ policies, subjects }) => [
     {

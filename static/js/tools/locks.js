@@ -16,7 +16,7 @@ export const locks = {
   },
   idle: () => "No lock is held",
   rows: ({ locks: all }) => all.slice(0, 3).map((one) => [
-    one.name, `#${one.fence}`, `${count(one.waiters)} waiting`, one.held ? seconds(one.ttl_ms) : "free",
+    one.name, one.waiters ? `${count(one.waiters)} waiting` : "", one.held ? seconds(one.ttl_ms) : "free",
   ]),
   tables: ({ locks: all }) => [{
     title: "Held or waited for", head: ["Lock", "Fence", "Left", "Waiters", "Contended"], none: "No lock is held.",

@@ -2,7 +2,7 @@
 import { brief, count, rate, span } from "../format.js";
 
 const groupsOf = (state) => state.streams.flatMap((stream) => stream.groups.map((group) => ({ stream: stream.stream, ...group })));
-const seconds = (value_ms) => span(Math.floor(value_ms / 1000));
+const seen = (idle_ms) => (idle_ms < 2000 ? "now" : `${span(Math.floor(idle_ms / 1000))} ago`);
 
 export const streams = {
   id: "streams", name: "Streams", topic: "streams", unit: "entries/s",
@@ -32,7 +32,7 @@ export const streams = {
     {
       title: "Consumers", head: ["Consumer", "Pending", "Last seen"], none: "No consumer yet.",
       rows: groupsOf(state).flatMap((group) => group.consumers.map((one) => [
-        { text: one.consumer, note: `${group.group} of ${group.stream}` }, count(one.pending), `${seconds(one.idle_ms)} ago`,
+        { text: one.consumer, note: `${group.group} of ${group.stream}` }, count(one.pending), seen(one.idle_ms),
       ])),
     },
   ],
