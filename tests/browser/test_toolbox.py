@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import redis
 
+from dashboard.store import keys
 from tests.browser.conftest import OpenViewer, Viewer
 from tests.conftest import Api, ServerProcess
 
@@ -110,7 +111,7 @@ def test_a_refused_retry_says_why(shop_api: Api, store: "redis.Redis", viewer: V
     viewer.page.click("#tool-streams button")
     viewer.until("/\"none\"/.test(document.getElementById('sheet-letters').textContent)")
     for letter in shop_api.get("/streams/payments-stream")["dead_letters"]:
-        store.xdel("sc:dead:{payments-stream}", letter["id"])
+        store.xdel(keys.dead(keys.PAYMENTS), letter["id"])
     viewer.page.locator(".letters button").first.click()
     viewer.until("/no dead letter/.test(document.getElementById('sheet-problem').textContent)")
     viewer.wrong[:] = [line for line in viewer.wrong if "404" not in line]  # the browser's own note

@@ -5,7 +5,8 @@ const isFull = (one) => one.remaining === 0;
 
 export const limits = {
   id: "limits", name: "Rate limits", topic: "limits", unit: "refused/s",
-  trial: `RATE_LIMITS="score:5/minute" .venv/bin/python run.py`,
+  trial: (origin) => `RATE_LIMITS="score:5/minute" .venv/bin/python run.py
+for i in 1 2 3 4 5 6; do curl -si ${origin}/api/v1/boards/arena/scores -H 'Content-Type: application/json' -d '{"player": "ada", "score": 1}' | grep -iE '^(HTTP|ratelimit|retry)'; done`,
   value: (state) => state.refused_per_second,
   figure: (state) => rate(state.refused_per_second),
   word({ policies, subjects }) {
