@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
+from playwright.sync_api import Browser
 
 from dashboard.store import keys
 from tests.browser.conftest import OpenViewer, Viewer
@@ -45,13 +46,23 @@ def connect(server: ServerProcess) -> "redis.Redis":
     return redis.Redis(unix_socket_path=str(next(server.data_dir.rglob("*.sock"))))
 
 
+@pytest.fixture(scope="module")
+def page(shop: ServerProcess, chromium: Browser) -> Iterator[Viewer]:
+    """One who watches all of it, and has seen the first answers of all six tools."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 900}, locale="en-US")
+    page = Viewer(context, shop.url).open()
+    page.until("[...document.querySelectorAll('.tool .state')].filter((el) => el.textContent).length === 6")
+    yield page
+    context.close()
+
+
 @pytest.fixture
-def viewer(shop: ServerProcess, open_viewer: OpenViewer) -> Iterator[Viewer]:
-    """One who sees the first answers of all six tools, and who meets no error in the whole test."""
-    viewer = open_viewer(url=shop.url)
-    viewer.until("[...document.querySelectorAll('.tool .state')].filter((el) => el.textContent).length === 6")
-    yield viewer
-    assert viewer.wrong == []
+def viewer(page: Viewer) -> Iterator[Viewer]:
+    """The same one for each test, with no dialog open; no test leaves an error behind."""
+    yield page
+    page.run("() => document.querySelectorAll('dialog[open]').forEach((dialog) => dialog.close())")
+    wrong, page.wrong[:] = list(page.wrong), []
+    assert wrong == []
 
 
 def until_says(viewer: Viewer, tool: str, words: str) -> None:
@@ -154,6 +165,15 @@ def test_messages_show_as_the_text_they_are(store: "redis.Redis", viewer: Viewer
     viewer.until("document.getElementById('sheet-tables').textContent.includes(given)", HOSTILE)
     assert viewer.run("() => document.querySelectorAll('#toolbox img, #sheet img, #toolbox b, #sheet b').length") == 0
     assert viewer.page.title() == title
+
+
+def test_a_subscription_that_was_cut_leaves_a_line(store: "redis.Redis", viewer: Viewer) -> None:
+    store.client_kill_filter(_type="pubsub")
+    until_says(viewer, "orders", "Subscribed again after")
+    until_says(viewer, "orders", "gap")
+    assert viewer.text("#notice-word") == "", "the server does not restart"
+    store.publish("orders", "Order #5002 created")
+    until_says(viewer, "orders", "Order #5002 created")
 
 
 def test_a_message_published_on_the_page_shows_there(site: ServerProcess, open_viewer: OpenViewer) -> None:

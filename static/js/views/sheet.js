@@ -5,6 +5,7 @@ import { spark } from "../sparkline.js";
 
 const PACE_MS = 1000;
 const LETTERS = 20;
+const RETRIED_MS = 5000; // a letter that is put back may be dead again before a beat has told that it was not
 const SENT = "What the server says: ";
 
 function cell(what) {
@@ -22,7 +23,7 @@ function section({ title, head, rows, none, wrap }) {
 /** @param actions account(): opens the dialog of one's own sessions */
 export function sheetView(toolbox, api, actions, say) {
   const dialog = $("sheet"), line = spark();
-  let entry = null, wordOf = null, shown = [], asked = null;
+  let entry = null, wordOf = null, shown = [], asked = null, letters = null, restless_ms = 0;
   $("sheet-line").append(line.svg);
 
   /** Do it; a refusal's words are shown. */
@@ -35,10 +36,11 @@ export function sheetView(toolbox, api, actions, say) {
     }
   }
 
-  function letter(stream, { id, at, error, fields, deliveries }) {
+  function letter({ stream, id, at, error, fields, deliveries }) {
     const retry = () => attempt(async () => {
       await api.retry(stream, id);
       say("Put back");
+      restless_ms = Date.now() + RETRIED_MS;
       $("sheet-close").focus();
       await ask();
     });
@@ -51,9 +53,10 @@ export function sheetView(toolbox, api, actions, say) {
   /** The dead letters as they are now. */
   async function ask() {
     const of = entry, lists = await Promise.all(of.tool.dead(of.state).map(async ({ stream }) =>
-      (await api.deadLetters(stream, LETTERS)).map((one) => letter(stream, one))));
-    if (entry !== of) return;
-    const items = lists.flat();
+      (await api.deadLetters(stream, LETTERS)).map((one) => ({ stream, ...one }))));
+    if (entry !== of || JSON.stringify(lists) === letters) return;
+    letters = JSON.stringify(lists);
+    const items = lists.flat().map(letter);
     $("sheet-letters").replaceChildren(h("h3", {}, "Dead letters"), items.length ? h("ul", { className: "letters", role: "list" }, items) : h("p", {}, "None."));
   }
 
@@ -88,14 +91,14 @@ export function sheetView(toolbox, api, actions, say) {
       box.children[i] ? box.children[i].replaceWith(section(table)) : box.append(section(table));
     });
     const dead = state && tool.dead && JSON.stringify(tool.dead(state));
-    if (dead && dead !== asked) {
+    if (dead && (dead !== asked || now_ms < restless_ms)) {
       asked = dead;
       attempt(ask);
     }
   }
 
   function open(one, word) {
-    [entry, wordOf, shown, asked] = [one, word, [], null];
+    [entry, wordOf, shown, asked, letters, restless_ms] = [one, word, [], null, null, 0];
     const { tool } = entry;
     text($("sheet-name"), tool.name);
     text($("sheet-problem"), "");
