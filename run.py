@@ -85,7 +85,9 @@ def settings_options(*names: str) -> Callable[[F], F]:
 @click.group(invoke_without_command=True, context_settings={"max_content_width": 110})
 @settings_options()
 @click.option(
-    "--demo", is_flag=True, help=f"also start simulated players (see `demo --help`); RATE_LIMITS then is {DEMO_RATE_LIMITS}"
+    "--demo",
+    is_flag=True,
+    help=f"also start simulated players (see `demo --help`); unless it is set, RATE_LIMITS then is {DEMO_RATE_LIMITS}",
 )
 @click.version_option("0.1.0", prog_name="scorecast")
 @click.pass_context
@@ -112,9 +114,15 @@ def serve(settings: Settings, *, demo: bool) -> None:
     log_lines(settings.log_format)
     with open_parts(settings) as parts:
         server = Server(settings, parts)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: server.stop())
         players: list[subprocess.Popen[bytes]] = []
+
+        def stop(*_: object) -> None:
+            for child in players:
+                child.terminate()  # first, so that it says goodbye to a server that still answers
+            server.stop()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stop)
 
         def ready(address: str) -> None:
             click.echo(f"Scorecast is at {address}")

@@ -107,12 +107,12 @@ def _read(call: Call, random: Random) -> Days:
     for turn in count():
         [user] = random.choices(range(1, USERS + 1), cum_weights=reach)
         call("GET", f"/user/{user}")
-        if turn % 60 == 30:
+        if turn % 60 == 4:
             # A user of its own: what it read of another may be old, and writing that back would undo a change.
             city = random.choice(("Lisbon", "Osaka", "Accra", "Tallinn"))
             call("PUT", "/api/v1/users/visitor", {"name": "A Visitor", "username": "visitor", "city": city})
             call("GET", "/user/visitor")
-        if turn % 60 == 59:
+        if turn % 60 == 9:
             for _ in range(HURRY):
                 if not call("GET", f"/user/{random.choices(range(1, USERS + 1), cum_weights=reach)[0]}"):
                     break

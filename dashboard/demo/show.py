@@ -73,8 +73,10 @@ class Show:
         ]
         clients = [Client(poster, self._count, self._refuse) for poster in posters]
         bystanders = [] if plan.only_scores else gather(plan.url, plan.key, plan.seed)
-        for one in (*clients, *bystanders):
-            one.start()
+        for client in clients:
+            client.start()
+        for bystander in bystanders:
+            bystander.start()
         self._play(world, clients)
         for bystander in bystanders:
             bystander.stop()
