@@ -46,7 +46,7 @@ from typing import Any, NoReturn, TypeVar, get_args  # noqa: E402
 
 import click  # noqa: E402
 
-from dashboard.config import DEMO_RATE_LIMITS, Settings, load  # noqa: E402
+from dashboard.config import DEMO_RATE_LIMITS, Settings, for_demo, load  # noqa: E402
 from dashboard.core.imports import Importer, Job  # noqa: E402
 from dashboard.core.mappings import Condition, Mapping  # noqa: E402
 from dashboard.core.rows import Format  # noqa: E402
@@ -99,9 +99,7 @@ def main(context: click.Context, /, demo: bool, **flags: str | None) -> None:
     context.obj = flags
     if context.invoked_subcommand is None:
         settings = load(**flags)
-        if demo and "rate_limits" not in settings.model_fields_set:
-            settings = settings.model_copy(update={"rate_limits": DEMO_RATE_LIMITS})
-        serve(settings, demo=demo)
+        serve(for_demo(settings) if demo else settings, demo=demo)
 
 
 def serve(settings: Settings, *, demo: bool) -> None:

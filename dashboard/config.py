@@ -151,6 +151,13 @@ def load(**flags: Any) -> Settings:
         raise BadSetting(".env: not UTF-8 text") from None
 
 
+def for_demo(settings: Settings) -> Settings:
+    """The same with DEMO_RATE_LIMITS, unless somebody set some."""
+    if "rate_limits" in settings.model_fields_set:
+        return settings
+    return settings.model_copy(update={"rate_limits": DEMO_RATE_LIMITS})
+
+
 def _one_line(error: ValidationError) -> str:
     first = error.errors()[0]
     message = first["msg"].removeprefix("Value error, ")
