@@ -20,7 +20,7 @@ SECRET = ("secret_key", "api_keys", "operator_key", "database_url", "user_api_ur
 ORIGIN = re.compile(r"\*|https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
 """An origin as browsers write it."""
 DEMO_RATE_LIMITS = (
-    "login:300/minute/address, score:600/minute/player, publish:300/minute/address, user:20/second/address"
+    "login:300/minute/address, score:600/minute/player, publish:300/minute/address, user:10/second/address"
 )
 """What RATE_LIMITS is under `--demo` unless it is set: the players stay below it, a reader in a hurry does not."""
 SHOWN = 100

@@ -20,7 +20,7 @@ from dashboard.demo.posters import ANSWER_S
 
 USERS = 100
 READS_PER_S = 4.0
-HURRY = 40
+HURRY = 60
 """A reader in a hurry reads so many at once, or until refused."""
 TTL_MS = 5_000
 WAIT_MS = 2_000

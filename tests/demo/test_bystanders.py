@@ -38,7 +38,7 @@ REFUSED = {
 }
 
 
-def watch(url: str, wanted: dict[str, Callable[[str, Any], bool]], within_s: float = 15.0) -> list[tuple[str, Any]]:
+def watch(url: str, wanted: dict[str, Callable[[str, Any], bool]], within_s: float = 40.0) -> list[tuple[str, Any]]:
     """Watch until all of it was seen; every frame that came."""
     missing, frames, until_s = dict(wanted), list[tuple[str, Any]](), time.monotonic() + within_s
     with Wire(url) as wire:
