@@ -46,7 +46,7 @@ from typing import Any, NoReturn, TypeVar, get_args  # noqa: E402
 
 import click  # noqa: E402
 
-from dashboard.config import Settings, load  # noqa: E402
+from dashboard.config import DEMO_RATE_LIMITS, Settings, for_demo, load  # noqa: E402
 from dashboard.core.imports import Importer, Job  # noqa: E402
 from dashboard.core.mappings import Condition, Mapping  # noqa: E402
 from dashboard.core.rows import Format  # noqa: E402
@@ -84,7 +84,11 @@ def settings_options(*names: str) -> Callable[[F], F]:
 
 @click.group(invoke_without_command=True, context_settings={"max_content_width": 110})
 @settings_options()
-@click.option("--demo", is_flag=True, help="also start simulated players (see `demo --help`)")
+@click.option(
+    "--demo",
+    is_flag=True,
+    help=f"also start simulated players (see `demo --help`); unless it is set, RATE_LIMITS then is {DEMO_RATE_LIMITS}",
+)
 @click.version_option("0.1.0", prog_name="scorecast")
 @click.pass_context
 def main(context: click.Context, /, demo: bool, **flags: str | None) -> None:
@@ -94,7 +98,8 @@ def main(context: click.Context, /, demo: bool, **flags: str | None) -> None:
     """
     context.obj = flags
     if context.invoked_subcommand is None:
-        serve(load(**flags), demo=demo)
+        settings = load(**flags)
+        serve(for_demo(settings) if demo else settings, demo=demo)
 
 
 def serve(settings: Settings, *, demo: bool) -> None:
@@ -107,9 +112,15 @@ def serve(settings: Settings, *, demo: bool) -> None:
     log_lines(settings.log_format)
     with open_parts(settings) as parts:
         server = Server(settings, parts)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: server.stop())
         players: list[subprocess.Popen[bytes]] = []
+
+        def stop(*_: object) -> None:
+            for child in players:
+                child.terminate()  # first, so that it says goodbye to a server that still answers
+            server.stop()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stop)
 
         def ready(address: str) -> None:
             click.echo(f"Scorecast is at {address}")
@@ -243,6 +254,9 @@ def leave(code: int, words: str) -> NoReturn:
 @click.option(
     "--duration", type=click.FloatRange(0), metavar="SECONDS", help="end after so many seconds [default: never]"
 )
+@click.option(
+    "--only-scores", is_flag=True, help="players alone: no orders and payments, no users read, no locks, no viewers"
+)
 @click.option("--api-key", metavar="KEY", help="key to write with [default: the first of API_KEYS]")
 @click.option("--with-parent", type=int, hidden=True, help="end when this process is no longer our parent")
 @click.pass_obj
@@ -256,17 +270,20 @@ def demo_command(
     players: int,
     scores: int | None,
     duration: float | None,
+    only_scores: bool,
     api_key: str | None,
     with_parent: int | None,
 ) -> None:
     """Simulated players, good ones and weak ones, post scores to a running server as games do: some over HTTP, some over
     a socket. Players join, play in bursts and have streaks; the server may restart meanwhile. Ctrl-C ends it.
+
+    Beside them somebody orders and pays, somebody reads users, two jobs share a lock, two viewers sign in and out.
     """
     from dashboard.demo.show import Plan, Show
 
     key = api_key or next(iter(load(**outer).api_keys), None)
     line = LivingLine(sys.stderr)
-    plan = Plan(url.rstrip("/"), clean_name(board), seed, rate, players, key, scores, duration)
+    plan = Plan(url.rstrip("/"), clean_name(board), seed, rate, players, key, scores, duration, only_scores)
     show = Show(plan, line.say, lambda: with_parent is not None and os.getppid() != with_parent)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: show.stop())

@@ -1,6 +1,6 @@
 """The composition root: builds the parts and connects them. Nothing is decided here that belongs into a room.
 
-`open_parts` is what a command line needs that works on the store; `Server` is the whole.
+`work` is a process of workers; `Server` is the whole.
 """
 
 import logging
@@ -47,10 +47,6 @@ from dashboard.web.users import make_users
 log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parent.parent
-KEEP_S = 0.5
-CACHE_PATIENCE_S = 2.0
-LOCK_S = 5.0
-OLDEST = (6, 2)
 
 
 def work(parts: Parts, kind: Kind, name: str, stopped: Callable[[], bool], on_ready: Callable[[], None]) -> None:
@@ -113,9 +109,9 @@ class Server:
             "sessions": parts.sessions.panel,
         }
         self._panels = Panels(readers, emit, *room)
-        self._reporter = Reporter(parts.limits.report)
-        self._counter = Reporter(parts.users.report)
-        self._sign_ins = Reporter(parts.sessions.report)
+        self._reporter = Reporter("rate limits", parts.limits.report)
+        self._counter = Reporter("the cache", parts.users.report)
+        self._sign_ins = Reporter("sessions", parts.sessions.report)
         close = self._socketio.server.disconnect
         self._members = SessionSockets(ears, parts.sessions.alive, emit, close)
         self._tails = Tails(connect(parts.url, timeout_s=10.0, connections=4), parts.streams.find, emit, *room)

@@ -19,6 +19,10 @@ Words = Annotated[tuple[str, ...], NoDecode]
 SECRET = ("secret_key", "api_keys", "operator_key", "database_url", "user_api_url")
 ORIGIN = re.compile(r"\*|https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
 """An origin as browsers write it."""
+DEMO_RATE_LIMITS = (
+    "login:300/minute/address, score:600/minute/player, publish:300/minute/address, user:10/second/address"
+)
+"""What RATE_LIMITS is under `--demo` unless it is set: the players stay below it, a reader in a hurry does not."""
 SHOWN = 100
 """So many characters of a bad value are shown."""
 
@@ -145,6 +149,13 @@ def load(**flags: Any) -> Settings:
         raise BadSetting(_one_line(error)) from None
     except UnicodeDecodeError:
         raise BadSetting(".env: not UTF-8 text") from None
+
+
+def for_demo(settings: Settings) -> Settings:
+    """The same with DEMO_RATE_LIMITS, unless somebody set some."""
+    if "rate_limits" in settings.model_fields_set:
+        return settings
+    return settings.model_copy(update={"rate_limits": DEMO_RATE_LIMITS})
 
 
 def _one_line(error: ValidationError) -> str:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import redis
 import sqlalchemy
@@ -49,7 +48,6 @@ from dashboard.store.top_list import TopList
 
 log = logging.getLogger(__name__)
 
-ROOT = Path(__file__).parent.parent
 KEEP_S = 0.5
 CACHE_PATIENCE_S = 2.0
 LOCK_S = 5.0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.config import SECRET, Settings, load
+from dashboard.config import DEMO_RATE_LIMITS, SECRET, Settings, for_demo, load
 from dashboard.errors import BadSetting
 
 FIELDS = tuple(Settings.model_fields)
@@ -105,6 +105,14 @@ def test_an_empty_variable_is_an_unset_one(name: str, monkeypatch: pytest.Monkey
     Path(".env").write_text(f"{name.upper()}=\n")
     monkeypatch.setenv(name.upper(), "")
     assert getattr(load(), name) == Settings.model_fields[name].default
+
+
+@pytest.mark.parametrize("mine", ["read:9/hour", "", "login:300/minute/address"])
+def test_the_demo_has_limits_of_its_own_unless_somebody_set_some(monkeypatch: pytest.MonkeyPatch, mine: str) -> None:
+    assert for_demo(load()).rate_limits == DEMO_RATE_LIMITS
+    assert for_demo(load(rate_limits=mine)).rate_limits == mine
+    monkeypatch.setenv("RATE_LIMITS", mine)
+    assert for_demo(load()).rate_limits == mine
 
 
 def test_empty_rate_limits_are_none_at_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from dashboard.core.clock import Clock
 from dashboard.errors import NotFound, SignedOut, StoreUnavailable
 from dashboard.store.counts import STEP_S, Counts, total
-from dashboard.store.session_store import SessionStore, Stored
+from dashboard.store.session_store import HANDLE, SessionStore, Stored
 
 Role = Literal["viewer", "operator"]
 PREFERENCES = ("player", "theme", "board")
@@ -69,14 +69,15 @@ class Sessions:
         """
         role: Role = "operator" if operator else "viewer"
         owner = f"{role}:{name}"
-        if instead_of is not None:
-            self.end(instead_of)
         kept = {key: value for key, value in self._store.kept(owner).items() if key in PREFERENCES}
         values = {"name": name, "operator": operator, "address": short_address(address), "agent": short_agent(agent)}
         life = self._lives[role]
         secret, handle = self._store.open(role, owner, values | kept, idle_ms=life.idle_ms, life_ms=life.life_ms)
         self._counts.add("signed-in")
-        return secret, self.find(handle)
+        stored = self.find(handle)
+        if instead_of is not None:  # not before the new one is there
+            self.end(instead_of)
+        return secret, stored
 
     def find(self, handle: str) -> Stored:
         """Raises SignedOut, StoreUnavailable. One round trip."""
@@ -101,8 +102,8 @@ class Sessions:
             self._store.keep(stored.owner, kept, KEEP_S)
 
     def of(self, owner: str) -> list[Stored]:
-        """The sessions of one owner, the one used last first. Raises StoreUnavailable. Two round trips."""
-        return _latest_first(self._store.read(*self._store.of_owner(owner)))
+        """The sessions of one owner, up to LISTED, the one used last first. Raises StoreUnavailable. Two round trips."""
+        return _latest_first(self._store.read(*self._store.of_owner(owner, LISTED)))
 
     def all(self) -> list[Stored]:
         """Everybody's sessions, up to LISTED of a role. Raises StoreUnavailable. Three round trips."""
@@ -116,7 +117,7 @@ class Sessions:
 
     def end_one(self, handle: str, owner: str | None) -> None:
         """End a session of `owner` (None: anybody's). Raises NotFound, StoreUnavailable. Two round trips."""
-        for stored in self._store.read(handle):
+        for stored in self._store.read(handle) if HANDLE.fullmatch(handle) else ():
             if owner in (None, stored.owner):
                 return self.end(stored)
         raise NotFound("There is no such session, or it is not yours.")

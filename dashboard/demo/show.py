@@ -1,7 +1,7 @@
 """The show: simulated players on a real server, until somebody ends it.
 
 Owns: the board, the clients, the pace, the line that says how it goes. Leaves to others: who scores what (`world.py`),
-posting (`clients.py`).
+posting (`clients.py`), what goes on beside the game (`bystanders.py`).
 """
 
 import threading
@@ -14,6 +14,7 @@ from zlib import crc32
 
 import requests
 
+from dashboard.demo.bystanders import gather
 from dashboard.demo.clients import Client
 from dashboard.demo.posters import ANSWER_S, HttpPoster, Poster, SocketPoster
 from dashboard.demo.world import World
@@ -23,7 +24,7 @@ HTTP_CLIENTS, SOCKET_CLIENTS = 2, 3
 LATE_S = 1.0
 """A pace that lies further behind (the machine slept, the server was away) is not caught up with."""
 GOODBYE_S = 0.5
-"""So long a client may take for the post that is under way when the show is stopped."""
+"""So long a client may take for the call that is under way when the show is stopped."""
 BOARD = {"rule": "sum", "periods": ["all", "day", "week", "month"], "title": "Global arena"}
 
 
@@ -39,6 +40,7 @@ class Plan:
     key: str | None = None
     scores: int | None = None
     duration_s: float | None = None
+    only_scores: bool = False
 
 
 class Show:
@@ -70,14 +72,22 @@ class Show:
             *(SocketPoster(*here) for _ in range(SOCKET_CLIENTS)),
         ]
         clients = [Client(poster, self._count, self._refuse) for poster in posters]
+        bystanders = [] if plan.only_scores else gather(plan.url, plan.key, plan.seed)
         for client in clients:
             client.start()
+        for bystander in bystanders:
+            bystander.start()
         self._play(world, clients)
+        for bystander in bystanders:
+            bystander.stop()
         for client in clients:
             client.stop() if self._ended.is_set() else client.finish()
         until_s = time.monotonic() + (GOODBYE_S if self._ended.is_set() else 2 * ANSWER_S)
         for client in clients:
             client.join(max(0.0, until_s - time.monotonic()))
+        until_s = min(until_s, time.monotonic() + GOODBYE_S)
+        for bystander in bystanders:
+            bystander.join(max(0.0, until_s - time.monotonic()))
         self._say(self._counts())
         if self._refusal is not None:
             raise StartFailed(f"the demo cannot post to the board {plan.board!r}: {self._refusal}")

@@ -1,13 +1,15 @@
 """The pulse: once a second, what happens on each watched board; to the page it is also the sign that we are alive.
 
-Owns: `analytics:...` topics: scores per second, the buckets of the last minutes, the distribution of scores.
+Owns: `analytics:...` topics: scores per second, the buckets of the last minutes, the distribution of scores; and, where
+the store does not let it beat, the `notice` that says so.
 Leaves to others: who watches (`audience.py`), reading (`core/`), connections (`emit`, `enter`, `leave` are handed in).
 """
 
 import logging
 import secrets
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from threading import Event, Lock
@@ -30,6 +32,8 @@ log = logging.getLogger(__name__)
 BEAT_S = 1.0
 WINDOW_S = 300
 RATE_S = 5.0
+SILENT_S = 5.0
+"""So long without a beat is news; a store that restarts is back before."""
 
 Emit = Callable[[str, Frame, str], None]
 
@@ -72,13 +76,15 @@ class PulseFeed:
         self._lock = Lock()
         self._stop = Event()
         self._epochs = (f"{secrets.token_hex(4)}-{n}" for n in count(1))
+        self._beaten = monotonic()
+        self._told = False
 
     def subscribe(self, viewer: str, topic: Topic) -> Frame:
         """Let a viewer watch; the snapshot holds the last WINDOW_S seconds. Three round trips.
 
         Raises StoreUnavailable.
         """
-        with turn(self._lock):
+        with self._reading():
             version = self._boards.versions([topic.board])[0]
             watch = self._audience.watches.get(topic.name) or _Watch(topic, next(self._epochs))
             state, last_ms = self._state(watch, version, self._clock.now_ms() - 1000 * WINDOW_S)
@@ -98,7 +104,7 @@ class PulseFeed:
             self._audience.gone(viewer)
 
     def run(self) -> None:
-        """Beat until `stop`. Without Redis there is no pulse: viewers then see that their picture is old."""
+        """Beat until `stop`. Without Redis there is no pulse: viewers are told after SILENT_S."""
         while not self._stop.wait(BEAT_S):
             try:
                 self.beat()
@@ -111,11 +117,12 @@ class PulseFeed:
         self._stop.set()
 
     def beat(self) -> None:
-        """One frame for each watched topic. One round trip for all versions, and two for each topic."""
-        with self._lock:
+        """One frame for each watched topic. One round trip for all versions, and two for each topic.
+
+        Raises StoreUnavailable.
+        """
+        with self._reading():
             watches = list(self._audience.watches.values())
-            if not watches:
-                return
             names = sorted({watch.topic.board for watch in watches})
             versions = dict(zip(names, self._boards.versions(names), strict=True))
             for watch in watches:
@@ -123,6 +130,23 @@ class PulseFeed:
                 watch.seq += 1
                 frame = {"topic": watch.topic.name, "epoch": watch.epoch, "seq": watch.seq, **state}
                 self._emit("analytics", frame, watch.room)
+            self._beaten, self._told = monotonic(), False
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """A turn at reading the store. Where it fails, whoever waits for a beat for SILENT_S is told, once in an outage:
+        asking would take the viewer the timeouts of all who read before.
+        """
+        with turn(self._lock):
+            try:
+                yield
+            except StoreUnavailable as error:
+                if monotonic() - self._beaten >= SILENT_S and not self._told:
+                    self._told = True
+                    for watch in self._audience.watches.values():
+                        notice = {"code": error.code, "detail": error.detail, "topic": watch.topic.name}
+                        self._emit("notice", notice, watch.room)
+                raise
 
     def _state(self, watch: _Watch, version: Version, from_ms: int) -> tuple[Frame, int]:
         topic = watch.topic

@@ -1,4 +1,4 @@
-"""The reporter: once a second, what this process counted goes into the shared account of the busiest subjects.
+"""The reporter: once a second, what this process counted goes into the account that all servers share.
 
 Leaves to others: what is counted (its `report` is handed in).
 """
@@ -13,9 +13,12 @@ BEAT_S = 1.0
 
 
 class Reporter:
-    """Calls `report` until `stop`; a call that fails is logged, and the next beat tries again."""
+    """Calls `report` until `stop`; a call that fails is logged, and the next beat tries again. `subject` is what it is
+    about, for the log.
+    """
 
-    def __init__(self, report: Callable[[], None]) -> None:
+    def __init__(self, subject: str, report: Callable[[], None]) -> None:
+        self._subject = subject
         self._report = report
         self._stop = Event()
 
@@ -24,7 +27,7 @@ class Reporter:
             try:
                 self._report()
             except Exception:
-                log.exception("the account of rate limits failed; the next beat tries again")
+                log.exception("the account of %s failed; the next beat tries again", self._subject)
 
     def stop(self) -> None:
         self._stop.set()

@@ -7,6 +7,7 @@ and owner, telling an end to all processes. Leaves to others: who signs in and w
 import hashlib
 import hmac
 import json
+import re
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from dashboard.store.client import Client
 from dashboard.store.scripts import Scripts, answering
 
 SECRET_BYTES = 32
+HANDLE = re.compile("[0-9a-f]{64}")
 OWN = "@"
 """Begins the names of the store's own fields; all others are values, as JSON."""
 
@@ -94,9 +96,9 @@ class SessionStore:
                 pipe.exists(keys.session(handle))
             return {handle for handle, there in zip(asked, pipe.execute(), strict=True) if there}
 
-    def of_owner(self, owner: str) -> list[str]:
-        """Handles of one owner's sessions; some may have ended. Raises StoreUnavailable. One round trip."""
-        return self._handles(keys.sessions_of(owner))
+    def of_owner(self, owner: str, most: int) -> list[str]:
+        """As `of_role`, of one owner."""
+        return self._handles(keys.sessions_of(owner), most)
 
     def of_role(self, role: str, most: int) -> list[str]:
         """Handles of one role's sessions, those that end last first, at most `most`; some may have ended.
@@ -105,7 +107,7 @@ class SessionStore:
         """
         return self._handles(keys.sessions_of_role(role), most)
 
-    def _handles(self, index: str, most: int = 0) -> list[str]:
+    def _handles(self, index: str, most: int) -> list[str]:
         with answering():
             return [raw.decode() for raw in self._client.zrevrange(index, 0, most - 1)]
 

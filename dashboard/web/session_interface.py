@@ -5,11 +5,12 @@ Owns: the cookie, what was changed in a request, whether a request by cookie may
 """
 
 from collections.abc import Iterator, Mapping
-from http.cookies import CookieError, SimpleCookie
+from contextlib import suppress
 from typing import Any, cast
 
 from flask import Flask, Request, Response, json, request, session
 from flask.sessions import SessionInterface, SessionMixin
+from werkzeug.sansio.http import parse_cookie
 
 from dashboard.core.sessions import Sessions
 from dashboard.errors import Forbidden, ScorecastError, SignedOut, StoreUnavailable
@@ -37,10 +38,8 @@ class Session(SessionMixin):
     def stored(self) -> Stored | None:
         """None when nobody is signed in. Raises StoreUnavailable. One round trip at the first use of a request."""
         if not self._asked and self._secret is not None:
-            try:
+            with suppress(SignedOut):  # the cookie stays: by now the browser may have another one, of a new sign-in
                 self._take(self._sessions.find(self._sessions.handle(self._secret)))
-            except SignedOut:
-                self.forget = True
             self._asked = True
         return self._stored
 
@@ -138,11 +137,9 @@ class RedisSessions(SessionInterface):
 
     def handle_in(self, environ: Mapping[str, Any]) -> str | None:
         """The handle of the session whose cookie came with a connection; it may have ended. No round trip."""
-        try:
-            morsel = SimpleCookie(environ.get("HTTP_COOKIE", "")).get(self._cookie(environ))
-        except CookieError:
-            return None
-        return self._sessions.handle(morsel.value) if morsel else None
+        cookies = parse_cookie(environ.get("HTTP_COOKIE", ""))  # as over HTTP, whatever else stands there
+        secret = cookies.get(self._cookie(environ))
+        return None if secret is None else self._sessions.handle(secret)
 
     def _cookie(self, environ: Mapping[str, Any]) -> str:
         return f"__Host-{COOKIE}" if self._is_secure(environ) else COOKIE

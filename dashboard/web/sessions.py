@@ -79,6 +79,8 @@ def make_sessions(sessions: Sessions, guard: Guard, door: Door) -> Blueprint:
         owner, mine = _whose(), current().stored
         if everybody and owner is not None:
             raise InvalidInput("Only an operator may end everybody's sessions.", ("/all", "not for you"))
+        if mine is None and not everybody:
+            raise InvalidInput("A key has no sessions of its own: ?all=true ends everybody's.", ("/all", "is missing"))
         if mine is not None and not everybody:
             owner = mine.owner
         ended = sessions.end_all(owner)

@@ -49,6 +49,13 @@ export class Api {
   signOut() { return this.#send("DELETE", "/session"); }
   prefer(change) { return this.#send("PATCH", "/session", change); }
 
+  /** [{ id, at, entry, group, deliveries, error, fields }], newest first. */
+  async deadLetters(stream, limit) { return (await this.#call(`/streams/${part(stream)}?limit=${limit}`)).dead_letters; }
+  retry(stream, id) { return this.#send("POST", `/streams/${part(stream)}/dead/${part(id)}/retry`); }
+
+  /** { receivers }: the servers that heard it. */
+  publish(channel, message) { return this.#send("POST", `/channels/${part(channel)}`, { message }); }
+
   /** [{ handle, name, operator, since, last_seen, address, agent, current }] */
   async sessions() { return (await this.#call("/sessions")).sessions; }
   endSession(handle) { return this.#send("DELETE", `/sessions/${part(handle)}`); }

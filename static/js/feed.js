@@ -1,12 +1,13 @@
 // The live connection: subscriptions to topics over Socket.IO, kept in order and kept up.
 // Owns when to ask, to wait and to ask again; sequence.js owns which frame may be shown. What frames mean is the
 // caller's business. Events: "up", "down" (detail.lost_ms), "waiting" (detail.next_ms: when the next try is due),
-// "notice" (detail: { code, detail }), "sign" (a frame arrived).
+// "notice" (detail: { code, detail, topic? }), "sign" (a frame of a board or its analytics arrived).
 import { wait_ms } from "./backoff.js";
 import { Sequence } from "./sequence.js";
 
 const ANSWER_MS = 12e3; // longer than the server waits for its store: a refusal tells more than silence
-const FRAME_EVENTS = ["board", "analytics"];
+const BEATS = ["board", "analytics"]; // of what the page is about: a sign of life
+const FRAME_EVENTS = ["limits", "cache", "streams", "locks", "sessions", "message"];
 
 export class Feed extends EventTarget {
   #socket;
@@ -22,6 +23,7 @@ export class Feed extends EventTarget {
     socket.on("connect_error", () => this.#retry());
     socket.on("disconnect", () => { this.#down(); this.#retry(); });
     socket.on("notice", (notice) => this.#tell("notice", notice));
+    for (const event of BEATS) socket.on(event, (frame) => { this.#tell("sign"); this.#frame(frame); });
     for (const event of FRAME_EVENTS) socket.on(event, (frame) => this.#frame(frame));
   }
 
@@ -111,7 +113,6 @@ export class Feed extends EventTarget {
   }
 
   #frame(frame) {
-    this.#tell("sign");
     const entry = this.#topics.get(frame.topic);
     if (entry) this.#show(entry, entry.sequence.frame(frame));
   }

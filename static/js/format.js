@@ -14,6 +14,10 @@ export const signed = (value) => (value > 0 ? "+" : value < 0 ? "−" : "±") + 
 export const rate = (value) => number.format(value < 10 ? Math.round(value * 10) / 10 : Math.round(value));
 /** rank 35 of 1,000 -> "3.5%": the share of players who stand at this rank or above. */
 export const share = (rank, players) => percent.format(Math.min(1, rank / players));
+/** 0.9641 -> "96.4%". */
+export const ratio = (value) => percent.format(value);
+/** A short time: 0.42 -> "0.4 ms", 41.3 -> "41 ms"; null where nothing was measured. */
+export const ms = (value) => (value == null ? "–" : `${rate(value)} ms`);
 export const clock = (at_ms) => time.format(at_ms);
 
 /** 162 -> "2:42", 130329 -> "36:12:09", 259200 and up -> "3 d 0 h". */

@@ -8,6 +8,7 @@ import { readPlace, writePlace } from "./place.js";
 import { recall, remember } from "./remember.js";
 import { SILENT_MS } from "./status.js";
 import { Store, TOP } from "./store.js";
+import { Toolbox } from "./toolbox.js";
 import { accountView } from "./views/account.js";
 import { boardView } from "./views/board.js";
 import { findView } from "./views/find.js";
@@ -17,14 +18,17 @@ import { plateView } from "./views/plate.js";
 import { quietView } from "./views/quiet.js";
 import { raceView } from "./views/race.js";
 import { rateView } from "./views/rate.js";
+import { sheetView } from "./views/sheet.js";
 import { spreadView } from "./views/spread.js";
 import { statusView } from "./views/status.js";
 import { themeView } from "./views/theme.js";
+import { toolboxView } from "./views/toolbox.js";
 
 const FIRST_BOARD = "global-arena"; // the demo's; shown, empty, while there is no board at all
 const DEAD_MS = 4 * SILENT_MS; // connected, but no word and no refusal: the connection is dead, whatever it says
 
 const store = new Store();
+const toolbox = new Toolbox();
 const api = new Api(location.origin);
 const feed = new Feed(io({ autoConnect: false, reconnection: false, transports: ["websocket", "polling"], tryAllTransports: true, timeout: 8000 }));
 
@@ -32,6 +36,7 @@ const feed = new Feed(io({ autoConnect: false, reconnection: false, transports: 
 
 let watched = "";
 const problems = new Map();
+let silenced = false; // the server has said that its store keeps it from beating
 
 /** The board for who names none: the one chosen last time, else the demo's, else the largest. */
 function firstBoard() {
@@ -92,16 +97,32 @@ addEventListener("popstate", (event) => {
 // Connection ---------------------------------------------------------------------------------------------------------
 
 function connect(change = {}) { store.connect({ ...change, problem: problems.get("board") ?? problems.get("analytics") ?? null }); }
+function silence(notice) {
+  if (notice.topic !== `analytics:${watched}`) return;
+  silenced = true;
+  problems.set("analytics", notice);
+  connect();
+}
 function seen() { Object.assign(store.link, { frame_ms: Date.now(), frame_at: store.now_ms, leaving: null }); }
 
-feed.addEventListener("sign", seen);
+feed.addEventListener("sign", () => {
+  seen();
+  if (silenced) { silenced = false; feed.refresh(); } // it beats again: the answers end the problem
+});
 feed.addEventListener("up", () => { connect({ connected: true, frame_ms: Date.now(), leaving: null }); reload(); });
-feed.addEventListener("down", ({ detail }) => connect({ connected: false, ...detail }));
+feed.addEventListener("down", ({ detail }) => { toolbox.lose(); connect({ connected: false, ...detail }); });
 feed.addEventListener("waiting", ({ detail }) => connect(detail));
-feed.addEventListener("notice", ({ detail }) => (detail.code === "session-ended" ? account.ended(detail.detail) : connect({ leaving: detail })));
+const notices = {
+  "going-away": (notice) => connect({ leaving: notice }),
+  "store-unavailable": silence,
+  "session-ended": ({ detail }) => account.ended(detail),
+  resubscribed: ({ topic, detail }) => toolbox.gap(topic, detail),
+};
+feed.addEventListener("notice", ({ detail }) => notices[detail.code]?.(detail));
 
 setInterval(() => {
   store.tick();
+  toolbox.tick(store.now_ms);
   if (store.state !== "stale") return;
   Date.now() - store.link.frame_ms > DEAD_MS ? feed.cycle() : feed.refresh();
 }, 1000);
@@ -149,6 +170,7 @@ plateView(store);
 newsView(store);
 findView(store, api, actions);
 quietView(store, say);
+toolboxView(toolbox, sheetView(toolbox, api, { account: account.open }, say));
 new Follow(store, api);
 $("plotly").addEventListener("load", () => charts.forEach((chart) => chart.request()));
 
@@ -156,4 +178,5 @@ const asked = readPlace(location.search);
 asked.player ??= recall("player");
 await reload();
 go(asked, "replaceState");
+toolbox.watch(feed);
 feed.connect();

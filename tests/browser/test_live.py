@@ -1,6 +1,7 @@
 """Many scores, several viewers, a server that goes away: every page ends equal to the API, by itself."""
 
 import itertools
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 
 from tests.browser.conftest import OpenViewer, Viewer
 from tests.conftest import Api, ServerProcess, Start
+from tests.store.hold import servers_in
 
 Top = Callable[..., list[list[Any]]]
 MODES = ["eventlet", "threading"]
@@ -159,6 +161,28 @@ def test_a_server_that_stops_answering_is_called_stale(
     finally:
         server.process.send_signal(signal.SIGCONT)
     viewer.until_state("live")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_store_that_hangs_is_told_within_eight_seconds(
+    mode: str, start_server: Start, open_viewer: OpenViewer, board: str
+) -> None:
+    """The page must not have to find out by asking: its questions are answered one after the other, each after a timeout."""
+    server = start_server("--async-mode", mode)
+    viewer = open_viewer(f"/?board={board}", url=server.url)
+    viewer.until_state("live")
+    [store] = servers_in(server.data_dir)
+    os.kill(store, signal.SIGSTOP)
+    begun = time.monotonic()
+    try:
+        viewer.until_state("error")
+        assert time.monotonic() - begun < 8
+        assert viewer.text("#notice-word").startswith("Redis does not answer")
+    finally:
+        os.kill(store, signal.SIGCONT)
+    begun = time.monotonic()
+    viewer.until_state("live")
+    assert time.monotonic() - begun < 8
 
 
 SHIFTS = """() => {

@@ -124,6 +124,28 @@ def test_all_of_an_owner_are_ended_and_only_they(parts: Parts, name: str) -> Non
     assert parts.sessions.alive([s.handle for s in (*mine, other)]) == {other.handle}
 
 
+def test_an_owner_of_very_many_is_listed_in_part_and_ended_as_a_whole(
+    parts: Parts, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may sign in by a name, so a list of all its sessions would be as long as anybody likes."""
+    monkeypatch.setattr("dashboard.core.sessions.LISTED", 2)
+    for _ in range(5):
+        _, stored = sign_in(parts.sessions, name)
+    assert len(parts.sessions.of(stored.owner)) == 2
+    assert parts.sessions.end_all(stored.owner) == 5
+    assert parts.sessions.of(stored.owner) == []
+
+
+def test_a_sign_in_that_fails_leaves_the_old_session(parts: Parts, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, old = sign_in(parts.sessions, name)
+    with monkeypatch.context() as patch:  # Redis goes away after the first round trip of the sign-in
+        gone = SessionStore(parts.client, Scripts(connect("unix:///nowhere/none.sock")))
+        patch.setattr(parts.sessions._store, "open", gone.open)
+        with pytest.raises(StoreUnavailable):
+            parts.sessions.sign_in(name, operator=False, address="", agent="", instead_of=old)
+    assert parts.sessions.find(old.handle) == old
+
+
 def test_without_redis_a_session_is_unavailable_but_a_visitor_is_not(parts: Parts, tmp_path: object) -> None:
     away = connect(f"unix://{tmp_path}/none.sock")
     scripts = Scripts(away)

@@ -55,13 +55,13 @@ def sign_in(server: ServerProcess, name: str, **more: str) -> str:
 class Watcher:
     """A connection with a session's cookie, or with none, that notes its notices and its end."""
 
-    def __init__(self, server: ServerProcess, cookie: str | None) -> None:
+    def __init__(self, server: ServerProcess, cookie: str | None, before: str = "") -> None:
         self.notices: list[dict[str, Any]] = []
         self.ended = threading.Event()
         self.client = socketio.Client(reconnection=False, handle_sigint=False)
         self.client.on("notice", self.notices.append)
         self.client.on("disconnect", lambda *_: self.ended.set())
-        headers = {"Cookie": f"scorecast={cookie}"} if cookie else {}
+        headers = {"Cookie": f"{before}scorecast={cookie}"} if cookie else {}
         self.client.connect(server.url, headers=headers, transports=["websocket"])
         assert "error" not in self.client.call("subscribe", {"topic": "sessions"})
 
@@ -134,6 +134,46 @@ def test_the_cookie_has_its_flags_and_visitors_get_none(pair: Pair) -> None:
         assert "Set-Cookie" not in requests.get(pair.first.url + path, timeout=20).headers
 
 
+FOREIGN = ['prefs={"a": 1}', "a[b]=c", "x=\xe4", "no value"]
+
+
+@pytest.mark.parametrize("foreign", FOREIGN)
+def test_cookies_of_other_programs_on_the_host_take_nothing_away(pair: Pair, foreign: str) -> None:
+    """Cookies know no ports: what another program on localhost has set comes along, before ours or behind it."""
+    cookie = sign_in(pair.first, "ada")
+    for server in pair.servers:
+        for header in (f"{foreign}; scorecast={cookie}", f"scorecast={cookie}; {foreign}"):
+            assert call(server, "GET", "/session", headers={"Cookie": header}).status_code == 200
+        assert call(server, "GET", "/boards", headers={"Cookie": foreign}).status_code == 200
+
+
+@pytest.mark.parametrize("foreign", [cookie for cookie in FOREIGN if cookie.isascii()])
+def test_connections_are_closed_whatever_other_cookies_came_with_them(pair: Pair, foreign: str) -> None:
+    cookie = sign_in(pair.first, "ada")
+    watchers = [Watcher(pair.first, f"{cookie}; {foreign}"), Watcher(pair.second, cookie, f"{foreign}; ")]
+    assert call(pair.first, "DELETE", "/session", cookie).status_code == 204
+    assert all(watcher.ended.wait(5) for watcher in watchers)
+
+
+@pytest.mark.parametrize("name", ["counts", "role:viewer", "of:viewer:ada", "kept:viewer:ada", "a" * 63, "A" * 64])
+def test_other_keys_are_no_sessions(pair: Pair, name: str) -> None:
+    cookie = sign_in(pair.first, "ada")
+    assert call(pair.first, "PATCH", "/session", cookie, json={"theme": "dark"}).status_code == 200
+    for credentials in ({"Cookie": f"scorecast={cookie}"}, {"X-API-Key": KEY}):
+        answer = call(pair.first, "DELETE", f"/sessions/{name}", headers=credentials)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+
+
+def test_a_late_answer_to_the_old_id_does_not_take_the_new_one_away(pair: Pair) -> None:
+    """What was on its way when its viewer signed in again is answered after that; the browser has the new cookie then."""
+    old = sign_in(pair.first, "ada")
+    again = call(pair.first, "POST", "/session", old, json={"name": "ada"})
+    late = call(pair.second, "GET", "/session", old)
+    assert late.status_code == 401
+    assert "Set-Cookie" not in late.headers
+    assert call(pair.second, "GET", "/session", again.cookies["scorecast"]).status_code == 200
+
+
 def test_writes_by_cookie_must_be_meant(pair: Pair) -> None:
     cookie = sign_in(pair.first, "ada")
     foreign, own = {"Origin": "https://evil.example"}, {"Origin": pair.first.url}
@@ -171,6 +211,7 @@ def test_one_sees_and_ends_ones_own_and_an_operator_everybodys(pair: Pair) -> No
     assert call(pair.first, "DELETE", f"/sessions/{second}", mine).status_code == 204
     assert call(pair.second, "GET", "/session", other).status_code == 401
     assert call(pair.first, "DELETE", "/sessions?all=true", mine).status_code == 422
+    assert call(pair.first, "DELETE", "/sessions", headers={"X-API-Key": KEY}).status_code == 422, "a key has none"
     operator = sign_in(pair.first, "boss", operator_key=KEY)
     names = {s["name"] for s in call(pair.first, "GET", "/sessions", operator).json()["sessions"]}
     assert {"lister", "stranger", "boss"} <= names

@@ -140,6 +140,56 @@ def test_pictures_come_right_after_each_of_three_outages(
         assert not thread.is_alive()
 
 
+def codes(frames: list[Frame]) -> list[object]:
+    return [frame["code"] for frame in frames if "code" in frame]
+
+
+def test_who_waits_for_a_pulse_is_told_once_that_the_store_hangs(
+    server: Valkey, client: Client, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where others ask in vain meanwhile, who take their turns before the next beat."""
+    monkeypatch.setattr(pulse, "SILENT_S", TIMEOUT_S)
+    sent: list[Frame] = []
+    feed = make_pulse(client, clock, sent)
+    feed.subscribe("v", parse_topic("analytics:b:all"))
+    thread = threading.Thread(target=feed.run)
+    thread.start()
+    for n in range(2):
+        beaten = len(sent)
+        wait_until(lambda beaten=beaten: len(sent) > beaten)  # type: ignore[misc]
+        server.pause()
+        asking = [partial(feed.subscribe, f"w{k}", parse_topic("analytics:c:all")) for k in range(4)]
+        others = threading.Thread(target=all_at_once, args=(asking,))
+        others.start()
+        wait_until(lambda n=n: len(codes(sent)) > n, 3 * TIMEOUT_S)  # type: ignore[misc]
+        others.join()
+        server.resume()
+        wait_until(lambda: "seq" in sent[-1])
+        assert codes(sent) == ["store-unavailable"] * (n + 1)
+        assert [frame["topic"] for frame in sent if "code" in frame] == ["analytics:b:all"] * (n + 1)
+    feed.stop()
+    thread.join()
+
+
+@pytest.mark.parametrize(("silent_s", "told"), [(pulse.SILENT_S, []), (0.0, ["store-unavailable"])])
+def test_a_store_that_restarts_is_no_news(
+    server: Valkey, client: Client, clock: Clock, monkeypatch: pytest.MonkeyPatch, silent_s: float, told: list[str]
+) -> None:
+    """The control, without a time that has to pass, tells every restart."""
+    monkeypatch.setattr(pulse, "SILENT_S", silent_s)
+    sent: list[Frame] = []
+    feed = make_pulse(client, clock, sent)
+    feed.subscribe("v", parse_topic("analytics:b:all"))
+    feed.beat()
+    server.stop()
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            feed.beat()
+    server.start()
+    feed.beat()
+    assert codes(sent) == told
+
+
 def _shows(picture: Picture, score: int) -> bool:
     return picture.rows == [{"rank": 1, "player": "a", "score": score}]
 

@@ -70,12 +70,14 @@ export function accountView(api, actions, say) {
     say(words);
   }
 
-  $("account-open").addEventListener("click", () => {
+  function open() {
     text($("account-problem"), "");
     dialog.showModal();
     if (me) attempt(list);
     else form.elements.name.focus();
-  });
+  }
+
+  $("account-open").addEventListener("click", open);
   form.addEventListener("submit", (event) => { event.preventDefault(); attempt(signIn); });
   for (const [id, call] of [["sign-out", () => api.signOut()], ["sign-out-all", () => api.endSessions()]])
     $(id).addEventListener("click", () => attempt(async () => { await call(); dialog.close(); ended("Signed out"); actions.reconnect(); }));
@@ -85,5 +87,5 @@ export function accountView(api, actions, say) {
 
   show(null === recall("session") ? null : { name: recall("session"), operator: false, preferences: {} });
   if (me) api.session().then(show, (error) => { if (error.problem?.code === "signed-out") show(null); });
-  return { ended };
+  return { ended, open };
 }
