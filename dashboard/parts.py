@@ -34,6 +34,7 @@ from dashboard.core.users import Users
 from dashboard.errors import StartFailed, StoreStartFailed
 from dashboard.store import keys
 from dashboard.store.cache import Cache, CachePolicy
+from dashboard.store.claims import Claims
 from dashboard.store.client import Client, connect, shown
 from dashboard.store.counts import Counts
 from dashboard.store.embedded import EmbeddedStore
@@ -77,6 +78,7 @@ class Parts:
     tally: Tally
     payments: Payments
     sessions: Sessions
+    claims: Claims
 
 
 @contextmanager
@@ -121,6 +123,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
             sessions=Sessions(
                 SessionStore(client, scripts, settings.secret_key), Counts(client, scripts, keys.SESSION_COUNTS), clock
             ),
+            claims=Claims(scripts),
         )
         sql.dispose()
         patient.close()

@@ -40,7 +40,9 @@ class Plan:
 
     script = "submit_scores"
 
-    def __init__(self, board: Board, scores: Sequence[Score], now_ms: int, mark: Mark | None, once: Once | None = None) -> None:
+    def __init__(
+        self, board: Board, scores: Sequence[Score], now_ms: int, mark: Mark | None, once: Once | None = None
+    ) -> None:
         self._settings = board.settings
         self._scores = scores
         self._now_ms = now_ms
@@ -78,7 +80,11 @@ class Plan:
         self.args: list[str | int] = [board.revision, keys.CHANGED, name, rules(board.settings)]
         self.args += [max(now_ms - TRUST_MS, *(p.start_ms for p in current))]
         self.args += [min(now_ms + TRUST_MS, until_ms, *(p.end_ms for p in current)), len(current)]
-        self.args += [len(self._rankings), *((mark.id, mark.expected, mark.next) if mark else ("", "", "")), once.print if once else ""]
+        self.args += [
+            len(self._rankings),
+            *((mark.id, mark.expected, mark.next) if mark else ("", "", "")),
+            once.print if once else "",
+        ]
         for period in self._rankings:
             expiry_ms = kept_until_ms(self._settings, period)
             self.args += [period.id, "" if expiry_ms is None else expiry_ms]

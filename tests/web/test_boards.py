@@ -90,7 +90,9 @@ def test_frames_of_a_board_whose_ranks_repeat_are_full(api: Api, board: str, ser
 # Ids, conditions, bounds ----------------------------------------------------------------------------------------------
 
 
-def test_a_score_that_is_sent_again_is_answered_again_and_counts_once(api: Api, board: str, server: ServerProcess) -> None:
+def test_a_score_that_is_sent_again_is_answered_again_and_counts_once(
+    api: Api, board: str, server: ServerProcess
+) -> None:
     api.put(f"/boards/{board}", {"rule": "sum"})
     body = {"player": "a", "score": 5, "id": "round-1"}
     first = api.post(f"/boards/{board}/scores", body)
