@@ -80,11 +80,8 @@ class Plan:
         self.args: list[str | int] = [board.revision, keys.CHANGED, name, rules(board.settings)]
         self.args += [max(now_ms - TRUST_MS, *(p.start_ms for p in current))]
         self.args += [min(now_ms + TRUST_MS, until_ms, *(p.end_ms for p in current)), len(current)]
-        self.args += [
-            len(self._rankings),
-            *((mark.id, mark.expected, mark.next) if mark else ("", "", "")),
-            once.print if once else "",
-        ]
+        self.args += [len(self._rankings), *((mark.id, mark.expected, mark.next) if mark else ("", "", ""))]
+        self.args += [once.print if once else ""]
         for period in self._rankings:
             expiry_ms = kept_until_ms(self._settings, period)
             self.args += [period.id, "" if expiry_ms is None else expiry_ms]
