@@ -77,7 +77,7 @@ class Server:
         self.listener: socket.socket = web.listen(settings.host, settings.port)
         guard = Guard(settings.api_keys, settings.operator_key)
         door = Door(parts.limits, guard)
-        retries = Retries(parts.claims, door)
+        retries = Retries(parts.claims, door, settings.secret_key)
         api = make_api(parts.boards, parts.scores, parts.rankings, parts.analytics, guard, door, retries)
         cookies = RedisSessions(parts.sessions, plain=settings.is_loopback)
         self._flask = web.make_flask(

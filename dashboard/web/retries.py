@@ -38,17 +38,18 @@ View = Callable[..., Any]
 
 
 class Retries:
-    """Requests that come again."""
+    """Requests that come again. `pepper` goes into what seals a session's id."""
 
-    def __init__(self, claims: Claims, door: Door) -> None:
+    def __init__(self, claims: Claims, door: Door, pepper: str | None = None) -> None:
         self._claims = claims
         self._door = door
+        self._pepper = pepper or ""
 
     def guard(self, app: Flask) -> None:
         """Let every POST of an application that writes honour the header."""
-        for rule in app.url_map.iter_rules():
-            if "POST" in (rule.methods or ()) and rule.endpoint not in EXACT + READING:
-                app.view_functions[rule.endpoint] = partial(self._run, app, app.view_functions[rule.endpoint])
+        posts = {rule.endpoint for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
+        for endpoint in posts.difference(EXACT, READING):
+            app.view_functions[endpoint] = partial(self._run, app, app.view_functions[endpoint])
         app.after_request(_say)
 
     def once(self) -> Once | None:
@@ -72,7 +73,7 @@ class Retries:
         claim = self._claims.take(once)
         if claim.answer is not None:
             once.replayed = True
-            return _replay(json.loads(claim.answer))
+            return self._replay(json.loads(claim.answer))
         try:
             response = app.make_response(view(**given))
         except Exception:
@@ -80,33 +81,30 @@ class Retries:
                 self._claims.drop(claim)
             raise
         try:
-            self._claims.keep(claim, json.dumps(_kept(response)))
+            self._claims.keep(claim, json.dumps(self._kept(response)))
         except StoreUnavailable as error:
             log.warning("an answer is not kept for %s: %s", HEADER, error)
         return response
 
+    def _kept(self, response: Response) -> dict[str, Any]:
+        kept: dict[str, Any] = {"status": response.status_code, "body": response.get_data(as_text=True)}
+        kept["headers"] = {name: response.headers[name] for name in KEPT if name in response.headers}
+        if secret := current().secret_to_send:
+            nonce = secrets.token_hex(16)
+            kept["cookie"] = nonce, self._sealed(secret.encode(), nonce).hex()
+        return kept
 
-def _kept(response: Response) -> dict[str, Any]:
-    kept: dict[str, Any] = {"status": response.status_code, "body": response.get_data(as_text=True)}
-    kept["headers"] = {name: response.headers[name] for name in KEPT if name in response.headers}
-    if secret := current().secret_to_send:
-        nonce = secrets.token_hex(16)
-        kept["cookie"] = nonce, _sealed(secret.encode(), nonce).hex()
-    return kept
+    def _replay(self, kept: dict[str, Any]) -> Response:
+        if "cookie" in kept:
+            nonce, sealed = kept["cookie"]
+            current().resume(self._sealed(bytes.fromhex(sealed), nonce).decode())
+        return Response(kept["body"], kept["status"], kept["headers"])
 
-
-def _replay(kept: dict[str, Any]) -> Response:
-    if "cookie" in kept:
-        nonce, sealed = kept["cookie"]
-        current().resume(_sealed(bytes.fromhex(sealed), nonce).decode())
-    return Response(kept["body"], kept["status"], kept["headers"])
-
-
-def _sealed(secret: bytes, nonce: str) -> bytes:
-    """A session's secret id as Redis may hold it, and back: only with this very request can it be read."""
-    known = _joined(nonce, request.headers[HEADER], request.get_data())
-    pad = hashlib.shake_256(known).digest(len(secret))
-    return bytes(a ^ b for a, b in zip(secret, pad, strict=True))
+    def _sealed(self, secret: bytes, nonce: str) -> bytes:
+        """A session's secret id as Redis may hold it, and back: only with this very request can it be read."""
+        known = _joined(self._pepper, nonce, request.headers[HEADER], request.get_data())
+        pad = hashlib.shake_256(known).digest(len(secret))
+        return bytes(a ^ b for a, b in zip(secret, pad, strict=True))
 
 
 def _say(response: Response) -> Response:
