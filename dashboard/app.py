@@ -38,6 +38,7 @@ from dashboard.web.locks import make_locks
 from dashboard.web.pages import check_vendor, make_pages
 from dashboard.web.payments import make_payments
 from dashboard.web.removals import make_removals
+from dashboard.web.retries import Retries
 from dashboard.web.session_interface import RedisSessions
 from dashboard.web.sessions import make_sessions
 from dashboard.web.sockets import bind
@@ -72,7 +73,8 @@ class Server:
         self.listener: socket.socket = web.listen(settings.host, settings.port)
         guard = Guard(settings.api_keys, settings.operator_key)
         door = Door(parts.limits, guard)
-        api = make_api(parts.boards, parts.scores, parts.rankings, parts.analytics, guard, door)
+        retries = Retries(parts.claims, door, settings.secret_key)
+        api = make_api(parts.boards, parts.scores, parts.rankings, parts.analytics, guard, door, retries)
         cookies = RedisSessions(parts.sessions, plain=settings.is_loopback)
         self._flask = web.make_flask(
             [
@@ -83,13 +85,14 @@ class Server:
                 make_channels(parts.client, guard, door),
                 make_locks(parts.locks, guard, door),
                 make_streams(parts.streams, guard),
-                make_payments(parts.payments, guard, door),
+                make_payments(parts.payments, guard, door, retries),
                 make_sessions(parts.sessions, guard, door),
                 make_pages(ROOT),
                 self._health(),
             ],
             cookies,
         )
+        retries.guard(self._flask)
         self._socketio = web.make_socketio(self._flask, settings.async_mode, settings.allowed_origins)
         room = self._socketio.server.enter_room, self._socketio.server.leave_room
         emit = self._emit

@@ -105,6 +105,12 @@ class IdempotencyConflict(ScorecastError):
     code, title = "idempotency-conflict", "Sent before with another body"
 
 
+class StillRunning(ScorecastError):
+    """The first request with this Idempotency-Key is not answered yet."""
+
+    code, title, temporary = "still-running", "Still at work", True
+
+
 class ScoreMismatch(ScorecastError):
     """The player does not hold the score that `match` named. `evidence["held"]` is what is held, None for nothing."""
 

@@ -33,6 +33,7 @@ from dashboard.core.users import Users
 from dashboard.errors import StartFailed, StoreStartFailed
 from dashboard.store import keys
 from dashboard.store.cache import Cache, CachePolicy
+from dashboard.store.claims import Claims
 from dashboard.store.client import Client, connect, shown
 from dashboard.store.counts import Counts
 from dashboard.store.embedded import EmbeddedStore
@@ -75,6 +76,7 @@ class Parts:
     tally: Tally
     payments: Payments
     sessions: Sessions
+    claims: Claims
 
 
 @contextmanager
@@ -119,6 +121,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
             sessions=Sessions(
                 SessionStore(client, scripts, settings.secret_key), Counts(client, scripts, keys.SESSION_COUNTS), clock
             ),
+            claims=Claims(scripts),
         )
         sql.dispose()
         patient.close()

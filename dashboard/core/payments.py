@@ -16,6 +16,7 @@ from dashboard.core.scores import clean_player
 from dashboard.errors import InvalidInput, PaymentNotFound
 from dashboard.store import keys
 from dashboard.store.group import Effect, Group
+from dashboard.store.once import Once
 from dashboard.store.stream import ID, RETRY_OF, Entry, Letter
 from dashboard.values import Payment, Settled
 
@@ -116,12 +117,15 @@ class Payments:
         self._locked = locked
         self._clock = clock
 
-    def submit(self, payment: Payment) -> str:
-        """Queue a payment; its id. Raises StreamFull, StoreUnavailable (not acknowledged). One round trip."""
+    def submit(self, payment: Payment, once: Once | None = None) -> str:
+        """Queue a payment; its id. With `once` it is queued once, and its id comes again.
+
+        Raises StreamFull, IdempotencyConflict, StoreUnavailable (not acknowledged). One round trip.
+        """
         fields = {"user": payment.user, "amount": decimal(payment.hundredths)}
         fields |= {"currency": payment.currency} if payment.currency else {}
         fields |= {"order": payment.order} if payment.order else {}
-        return self._stream.add(fields)
+        return self._stream.add(fields, once)
 
     def settle(self, entry: Entry) -> list[Effect]:
         """Put the entry's payment into the ledger, unless it is there; what is left to do in Redis.

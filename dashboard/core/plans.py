@@ -24,6 +24,7 @@ from dashboard.errors import (
     TooLate,
 )
 from dashboard.store import keys
+from dashboard.store.once import Once
 from dashboard.values import MAX_SCORE, Board, Mark, Result, Score
 
 AHEAD_MS = 60_000
@@ -33,16 +34,19 @@ TRUST_MS = 20_000
 
 
 class Plan:
-    """One call: its keys, its arguments, and which result belongs to which score. `mark`: an import, never too late."""
+    """One call: its keys, its arguments, and which result belongs to which score. `mark`: an import, never too late.
+    `once`: all of it counts once, so all of it is sent, whatever is to be said of it now.
+    """
 
     script = "submit_scores"
 
-    def __init__(self, board: Board, scores: Sequence[Score], now_ms: int, mark: Mark | None) -> None:
+    def __init__(
+        self, board: Board, scores: Sequence[Score], now_ms: int, mark: Mark | None, once: Once | None = None
+    ) -> None:
         self._settings = board.settings
         self._scores = scores
         self._now_ms = now_ms
         self._history = mark is not None
-        self._late: dict[int, TooLate] = {}
         self._ids: list[str] = []
         self.results: list[Result | ScorecastError] = []
         self.sent: list[int] = []
@@ -51,15 +55,19 @@ class Plan:
         usual = ",".join(str(i) for i in self._rankings.values())
         items: list[str | int] = []
         for index, score in enumerate(scores):
+            why: InvalidInput | None = None
             try:
                 self._check_columns(score)
-                where = usual if score.at_ms is None else self._find(index, score)
+                where = usual if score.at_ms is None else self._find(score)
             except InvalidInput as refused:
-                self.results.append(refused)
-                continue
+                if once is None and (score.id is None or not isinstance(refused, TooLate)):
+                    self.results.append(refused)
+                    continue
+                where, why = "", refused  # unless it was taken in time and is sent again
             self.results.append(_PENDING)
             self.sent.append(index)
-            items += (score.player, score.score, "" if score.at_ms is None else score.at_ms, where, self._more(score))
+            at = "" if score.at_ms is None else score.at_ms
+            items += (score.player, score.score, at, where, self._more(score, why))
         name = board.name
         slot, until_ms = self._gains()
         self.keys = [
@@ -67,11 +75,13 @@ class Plan:
             *(keys.aside(name), keys.review(name), keys.gains(name, slot)),
             *(key for period in self._rankings for key in keys.standings(name, period.id, board.settings.key)),
             *(keys.submitted(name, id) for id in self._ids),
+            *([keys.answered(name, once.digest)] if once else ()),
         ]
         self.args: list[str | int] = [board.revision, keys.CHANGED, name, rules(board.settings)]
         self.args += [max(now_ms - TRUST_MS, *(p.start_ms for p in current))]
         self.args += [min(now_ms + TRUST_MS, until_ms, *(p.end_ms for p in current)), len(current)]
         self.args += [len(self._rankings), *((mark.id, mark.expected, mark.next) if mark else ("", "", ""))]
+        self.args += [once.print if once else ""]
         for period in self._rankings:
             expiry_ms = kept_until_ms(self._settings, period)
             self.args += [period.id, "" if expiry_ms is None else expiry_ms]
@@ -116,20 +126,14 @@ class Plan:
                 *((f"/columns/{name}", "is missing" if name in names else "unknown column") for name in wrong),
             )
 
-    def _find(self, index: int, score: Score) -> str:
+    def _find(self, score: Score) -> str:
         """In which rankings a stamped score counts, as the script takes it. Raises InvalidInput."""
-        try:
-            return self._where(score.at_ms or 0, never_late=self._history or score.approved is not None)
-        except TooLate as late:
-            if score.id is None:
-                raise
-            self._late[index] = late  # unless it was taken in time and is sent again
-            return ""
+        return self._where(score.at_ms or 0, never_late=self._history or score.approved is not None)
 
-    def _more(self, score: Score) -> str:
+    def _more(self, score: Score, why: InvalidInput | None) -> str:
         more: dict[str, object] = {}
         if score.columns:
-            more["columns"] = [score.columns[column.name] for column in self._settings.columns]
+            more["columns"] = [score.columns.get(column.name) for column in self._settings.columns]
         if score.match != "any":
             more["match"] = "none" if score.match is None else str(score.match)
         if score.data is not None:
@@ -141,6 +145,8 @@ class Plan:
             self._ids.append(score.id)
             more["print"] = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]
             more["id"] = len(self._ids)
+        if why is not None:
+            more["late"] = json.dumps([why.code, why.detail, why.errors])
         return json.dumps(more, ensure_ascii=False, separators=(",", ":")) if more else ""
 
     def _gains(self) -> tuple[int, int]:
@@ -180,7 +186,9 @@ class Plan:
         score, reason = self._scores[index], _text(reply[0])
         held = _text(reply[1]) if len(reply) > 1 else ""
         if reason == "late":
-            return self._late[index]
+            code, detail, errors = json.loads(held)
+            kind = TooLate if code == TooLate.code else InvalidInput
+            return kind(detail, *((pointer, message) for pointer, message in errors))
         if reason == "conflict":
             return IdempotencyConflict(f"The id {score.id!r} was sent before with another body.", id=score.id)
         if reason == "match":

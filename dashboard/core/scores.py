@@ -13,6 +13,7 @@ from dashboard.core.boards import Boards
 from dashboard.core.clock import Clock
 from dashboard.core.plans import Plan
 from dashboard.errors import Forbidden, InvalidInput, MarkMoved, ScorecastError, StoreUnavailable
+from dashboard.store.once import Once
 from dashboard.store.scripts import Scripts
 from dashboard.values import MAX_SCORE, Mark, Result, Score
 
@@ -83,14 +84,21 @@ class Scores:
         self._clock = clock
         self.accepted = 0
 
-    def submit(self, board: str, scores: Sequence[Score], *, as_operator: bool = True) -> list[Result | ScorecastError]:
+    def submit(
+        self, board: str, scores: Sequence[Score], *, as_operator: bool = True, once: Once | None = None
+    ) -> list[Result | ScorecastError]:
         """Apply up to BATCH scores in their order; a refused one has its error in its place, the others count.
 
+        With `once` all of them together are applied once, and the results of then come again, for the board's `id_s`.
+
         Raises BoardNotDeclared, Forbidden (not `as_operator`, and the board takes scores from operators only),
-        StoreUnavailable (nothing was acknowledged). One round trip; a board's first score takes four more.
+        IdempotencyConflict, StoreUnavailable (nothing was acknowledged). One round trip; a board's first score takes four
+        more.
         """
-        plan, replies = self._run(board, scores, None, as_operator=as_operator)
+        plan, replies = self._run(board, scores, None, once, as_operator=as_operator)
         results = plan.read(replies)
+        if once is not None and once.replayed:
+            return results
         self.accepted += sum(isinstance(result, Result) for result in results)
         return results
 
@@ -106,7 +114,13 @@ class Scores:
         return refused
 
     def _run(
-        self, board: str, scores: Sequence[Score], mark: Mark | None, *, as_operator: bool = True
+        self,
+        board: str,
+        scores: Sequence[Score],
+        mark: Mark | None,
+        once: Once | None = None,
+        *,
+        as_operator: bool = True,
     ) -> tuple[Plan, Sequence[Any]]:
         if len(scores) > BATCH:
             raise InvalidInput(f"at most {BATCH} scores at once", ("/scores", f"at most {BATCH} items"))
@@ -116,11 +130,16 @@ class Scores:
                 raise Forbidden(
                     f"The board {board!r} takes scores from operators only: send OPERATOR_KEY as X-API-Key."
                 )
-            plan = Plan(known, scores, self._clock.now_ms(), mark)
+            plan = Plan(known, scores, self._clock.now_ms(), mark, once)
             reply = self._scripts.write(plan.script, plan.keys, plan.args)
             match reply[0]:
                 case b"ok":
                     return plan, reply[2:]
+                case b"again" if once is not None:
+                    once.replayed = True
+                    return plan, reply[2:]
+                case b"conflict" if once is not None:
+                    raise once.conflict()
                 case b"clock":
                     self._clock.correct(int(reply[1]))
                 case b"revision":

@@ -82,6 +82,16 @@ def submitted(name: str, id: str) -> str:
     return f"{PREFIX}board:{{{name}}}:id:{id}"
 
 
+def answered(name: str, digest: str) -> str:
+    """String: the answers to the scores of one request, as long as they are remembered."""
+    return f"{PREFIX}board:{{{name}}}:once:{digest}"
+
+
+def claim(digest: str) -> str:
+    """Hash: a request that is to happen once, who is at it, and its answer; ends by itself."""
+    return f"{PREFIX}once:{{{digest}}}"
+
+
 def limit(subject: str, policy: str, algorithm: str) -> str:
     """What a subject has used of a rate limit: a text or, of `sliding`, a list; ends by itself. The subject is in braces:
     a cluster keeps all limits of one subject together. A policy that changes its algorithm starts anew.
@@ -121,6 +131,11 @@ def dead(stream: str) -> str:
 def fates(stream: str) -> str:
     """Hash: an entry's id -> the id of its dead letter, or `retried` once it was put back and until it is finished."""
     return f"{stream}:fates" if "{" in stream else f"{PREFIX}fates:{{{stream}}}"
+
+
+def added(stream: str, digest: str) -> str:
+    """Hash: the entry that a request has added to a stream, in that one's slot; ends by itself."""
+    return f"{PREFIX}once:{{{stream}}}:{digest}"
 
 
 def tally(name: str) -> str:

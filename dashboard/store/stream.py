@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from dashboard.errors import EntryNotFound, InvalidInput, StreamFull
 from dashboard.store import keys
 from dashboard.store.client import Client
+from dashboard.store.once import KEPT_MS, Once
 from dashboard.store.scripts import Scripts, answering
 
 COUNT_LAG = 10_000
@@ -65,13 +66,22 @@ class Stream:
         self.length = length
         self._limit = limit
 
-    def add(self, fields: Mapping[str, str]) -> str:
-        """Add an entry; its id. Raises StreamFull, StoreUnavailable (not acknowledged). One round trip."""
+    def add(self, fields: Mapping[str, str], once: Once | None = None) -> str:
+        """Add an entry; its id. With `once` it is added once, and its id comes again.
+
+        Raises StreamFull, IdempotencyConflict, StoreUnavailable (not acknowledged). One round trip.
+        """
         words = [word for pair in fields.items() for word in pair]
-        id = self._scripts.write("add_entry", [self.key], [self._limit, *words])
-        if id is None:
-            raise StreamFull(f"{self.key} holds {self._limit} entries: its workers are behind. Try again shortly.")
-        return as_text(id)
+        names = [self.key, *([keys.added(self.key, once.digest)] if once else ())]
+        reply = self._scripts.write("add_entry", names, [self._limit, once.print if once else "", KEPT_MS, *words])
+        match reply[0], once:
+            case b"full", _:
+                raise StreamFull(f"{self.key} holds {self._limit} entries: its workers are behind. Try again shortly.")
+            case b"conflict", Once():
+                raise once.conflict()
+            case b"again", Once():
+                once.replayed = True
+        return as_text(reply[1])
 
     def get(self, id: str) -> Fields | None:
         """The fields of an entry, None if it is not there (any more). One round trip."""

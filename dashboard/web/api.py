@@ -18,11 +18,18 @@ from dashboard.web import models
 from dashboard.web.bodies import read_json
 from dashboard.web.guards import Guard
 from dashboard.web.limits import Door
+from dashboard.web.retries import Retries
 from dashboard.web.submit import submit
 
 
 def make_api(
-    boards: Boards, scores: Scores, rankings: Rankings, analytics: Analytics, guard: Guard, door: Door
+    boards: Boards,
+    scores: Scores,
+    rankings: Rankings,
+    analytics: Analytics,
+    guard: Guard,
+    door: Door,
+    retries: Retries,
 ) -> Blueprint:
     """The blueprint under /api/v1."""
     api = Blueprint("api", __name__, url_prefix="/api/v1")
@@ -57,7 +64,8 @@ def make_api(
     def post_scores(board: str) -> ResponseReturnValue:
         name, body = models.clean_name(board), read_json(request)
         door.scores(body)
-        return jsonify(submit(scores, name, body, as_operator=guard.operates(guard.key())))
+        once, as_operator = retries.once(), guard.operates(guard.key())
+        return jsonify(submit(scores, name, body, as_operator=as_operator, once=once))
 
     @api.get("/boards/<board>/top")
     def top(board: str) -> ResponseReturnValue:

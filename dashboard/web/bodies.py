@@ -23,7 +23,7 @@ def read_json(request: Request) -> Any:
     """The value of a request's body. Raises UnsupportedMedia, MalformedInput, TooLarge."""
     if request.mimetype != "application/json":
         raise UnsupportedMedia("Send JSON, and say so: -H 'Content-Type: application/json'.")
-    return parse(request.get_data(cache=False))
+    return parse(request.get_data())
 
 
 def parse(body: bytes) -> Any:

@@ -20,10 +20,13 @@ def make_channels(client: Client, guard: Guard, door: Door) -> Blueprint:
     """The blueprint under /api/v1/channels."""
     blueprint = Blueprint("channels", __name__, url_prefix="/api/v1/channels")
 
-    @blueprint.post("/<channel>")
-    def send(channel: str) -> ResponseReturnValue:
+    @blueprint.before_request
+    def check() -> None:
         guard.may_write(guard.key())
         door.take("publish")
+
+    @blueprint.post("/<channel>")
+    def send(channel: str) -> ResponseReturnValue:
         message = models.validate(models.MessageIn, read_json(request)).message
         return jsonify(publish_message(client, channel, message)), 202
 

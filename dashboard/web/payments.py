@@ -8,9 +8,10 @@ from dashboard.errors import InvalidInput
 from dashboard.web.bodies import read_json
 from dashboard.web.guards import Guard
 from dashboard.web.limits import Door
+from dashboard.web.retries import Retries
 
 
-def make_payments(payments: Payments, guard: Guard, door: Door) -> Blueprint:
+def make_payments(payments: Payments, guard: Guard, door: Door, retries: Retries) -> Blueprint:
     """The blueprint under /api/v1/payments."""
     blueprint = Blueprint("payments", __name__, url_prefix="/api/v1/payments")
 
@@ -22,7 +23,7 @@ def make_payments(payments: Payments, guard: Guard, door: Door) -> Blueprint:
         if not isinstance(body, dict):
             raise InvalidInput("A payment is an object with `user` and `amount`.", ("", "must be an object"))
         given = {name: value for name, value in body.items() if value is not None or name in ("user", "amount")}
-        id = payments.submit(parse_payment(given))
+        id = payments.submit(parse_payment(given), retries.once())
         return jsonify({"id": id, "status": "queued"}), 202, {"Location": f"{request.path}/{id}"}
 
     @blueprint.get("/<id>")

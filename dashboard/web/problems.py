@@ -26,6 +26,7 @@ STATUS: dict[type[errors.ScorecastError], int] = {
     errors.BoardConflict: 409,
     errors.IdempotencyConflict: 409,
     errors.KeyConflict: 409,
+    errors.StillRunning: 409,
     errors.ScoreMismatch: 409,
     errors.NotInReview: 404,
     errors.MarkMoved: 409,

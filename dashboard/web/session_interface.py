@@ -58,6 +58,12 @@ class Session(SessionMixin):
         self._asked, self.secret_to_send, self.forget = True, secret, False
         self._take(stored)
 
+    def resume(self, secret: str) -> None:
+        """Send the cookie of a session once more, unless that has ended. Raises StoreUnavailable. One round trip."""
+        self._secret, self._asked = secret, False
+        if self.stored is not None:
+            self.secret_to_send = secret
+
     def sign_out(self) -> None:
         """Raises SignedOut, StoreUnavailable."""
         self._sessions.end(self.signed_in)

@@ -24,6 +24,8 @@ def make_sessions(sessions: Sessions, guard: Guard, door: Door) -> Blueprint:
     def check() -> None:
         if not guard.is_operator(key_of(request.headers)):  # who sends a key is no browser that was tricked
             check_origin(request)
+        if request.endpoint == "sessions.sign_in":
+            door.take("login")
 
     @blueprint.after_request
     def private(response: Response) -> Response:
@@ -33,7 +35,6 @@ def make_sessions(sessions: Sessions, guard: Guard, door: Door) -> Blueprint:
 
     @blueprint.post("/session")
     def sign_in() -> ResponseReturnValue:
-        door.take("login")
         given = models.validate(models.SignInIn, read_json(request))
         if given.operator_key is not None:
             guard.check_operator(given.operator_key)

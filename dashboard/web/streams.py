@@ -12,6 +12,11 @@ def make_streams(streams: Streams, guard: Guard) -> Blueprint:
     """The blueprint under /api/v1/streams."""
     blueprint = Blueprint("streams", __name__, url_prefix="/api/v1/streams")
 
+    @blueprint.before_request
+    def check() -> None:
+        if request.method == "POST":
+            guard.may_operate(guard.key())
+
     @blueprint.get("")
     def list_streams() -> ResponseReturnValue:
         limit = models.validate(models.ListQuery, request.args.to_dict(), "query").limit
@@ -24,7 +29,6 @@ def make_streams(streams: Streams, guard: Guard) -> Blueprint:
 
     @blueprint.post("/<stream>/dead/<id>/retry")
     def retry(stream: str, id: str) -> ResponseReturnValue:
-        guard.may_operate(guard.key())
         return jsonify({"stream": stream, "id": streams.retry(stream, id)}), 202
 
     return blueprint

@@ -5,20 +5,21 @@ from typing import Any
 
 from dashboard.core.scores import Scores
 from dashboard.errors import ScorecastError
+from dashboard.store.once import Once
 from dashboard.values import Result, Score
 from dashboard.web.models import split_scores
 from dashboard.web.problems import problem
 
 
-def submit(scores: Scores, board: str, body: object, *, as_operator: bool) -> dict[str, Any]:
+def submit(scores: Scores, board: str, body: object, *, as_operator: bool, once: Once | None = None) -> dict[str, Any]:
     """One score's result, or `{"results": [...]}` of a batch, where a bad one has `{"error": problem}` in its place.
 
-    Raises the error of a single bad score, InvalidInput for a bad body, Forbidden,
+    Raises the error of a single bad score, InvalidInput for a bad body, Forbidden, IdempotencyConflict,
     StoreUnavailable. One round trip.
     """
     is_batch, items = split_scores(body)
     good = [item for item in items if isinstance(item, Score)]
-    done = iter(scores.submit(board, good, as_operator=as_operator)) if good else iter(())
+    done = iter(scores.submit(board, good, as_operator=as_operator, once=once)) if good else iter(())
     results = [next(done) if isinstance(item, Score) else item for item in items]
     if is_batch:
         return {"results": [_answer(result, f"/scores/{i}") for i, result in enumerate(results)]}

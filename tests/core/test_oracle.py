@@ -26,6 +26,7 @@ from dashboard.errors import (
     StepTooLarge,
 )
 from dashboard.parts import Parts
+from dashboard.store.once import Once
 from dashboard.values import MAX_SCORE, BoardSettings, Column, PeriodKind, Result, Score, Standing
 from tests.core.oracle import Book, Outcome, Run
 
@@ -80,6 +81,7 @@ class Oracle(RuleBasedStateMachine):
         self.parts.boards.put(self.board, self.settings)
         self.mine = self.book(self.settings)
         self.sent: list[tuple[Score, Result | ScorecastError]] = []
+        self.requests: list[tuple[Once, list[Score], list[Result | ScorecastError]]] = []
 
     def score(self, player: str, points: int, at_ms: int | None, extra: Any) -> Score:
         values, match, data = extra
@@ -97,17 +99,22 @@ class Oracle(RuleBasedStateMachine):
         found = Outcome(result.score, result.rank, result.previous_rank, result.changed, result.players)
         assert found == expected
 
-    @rule(batch=st.lists(st.tuples(players, points, instants, extras), min_size=1, max_size=8), known=st.booleans())
-    def submit(self, batch: list[tuple[str, int, int, Any]], known: bool) -> None:
+    @rule(
+        batch=st.lists(st.tuples(players, points, instants, extras), min_size=1, max_size=8),
+        known=st.sampled_from(["no", "ids", "key"]),
+    )
+    def submit(self, batch: list[tuple[str, int, int, Any]], known: str) -> None:
         scores = [self.score(*item) for item in batch]
-        if known:
+        if known == "ids":
             scores = [replace(score, id=uuid.uuid4().hex) for score in scores]
         version = self.mine.version
-        results = self.parts.scores.submit(self.board, scores)
+        once = Once(uuid.uuid4().hex * 2, "print") if known == "key" else None
+        results = self.parts.scores.submit(self.board, scores, once=once)
         for score, result in zip(scores, results, strict=True):
             self.check(score, result)
         self.mine.version = min(self.mine.version, version + 1)  # one step for all
         self.sent += [pair for pair in zip(scores, results, strict=True) if pair[0].id]
+        self.requests += [(once, scores, results)] if once else []
 
     @rule(player=players, score=points, extra=extras)
     def submit_now(self, player: str, score: int, extra: Any) -> None:
@@ -132,6 +139,21 @@ class Oracle(RuleBasedStateMachine):
             assert again == answer
         else:
             assert (type(again), str(again)) == (type(answer), str(answer))
+
+    @rule(which=st.integers(0, 99), other=st.booleans())
+    def send_request_again(self, which: int, other: bool) -> None:
+        """The same for a whole request."""
+        if not self.requests:
+            return
+        first, scores, answers = self.requests[which % len(self.requests)]
+        once = Once(first.digest, "another" if other else first.print)
+        if other:
+            with pytest.raises(IdempotencyConflict):
+                self.parts.scores.submit(self.board, scores, once=once)
+            return
+        again = self.parts.scores.submit(self.board, scores, once=once)
+        assert once.replayed
+        assert [(type(item), str(item)) for item in again] == [(type(item), str(item)) for item in answers]
 
     @rule(player=players, how=st.sampled_from(["removed", "hidden"]))
     def remove(self, player: str, how: str) -> None:

@@ -19,8 +19,9 @@ from dashboard.live.crew import Crew
 from dashboard.parts import Parts, open_parts
 from dashboard.store import keys
 from dashboard.store.client import Client
+from dashboard.store.once import Once
 from dashboard.store.redlock import Redlock
-from dashboard.values import BoardSettings, Column, Result, Review, Score
+from dashboard.values import BoardSettings, Column, Payment, Result, Review, Score
 from tests.core.times import DAY_MS, away_from_midnight, store_ms
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +37,7 @@ PLACES = {
     "SECOND": "[0-9]+",
     "SLOT": "[0-9]+",
     "HANDLE": "[0-9a-f]{64}",
+    "DIGEST": "[0-9a-f]{64}",
     "ROLE": "(?:viewer|operator)",
     "OWNER": "(?:viewer|operator):.+",
     "STREAM": "[^}]+",
@@ -154,7 +156,7 @@ def use_columns_and_review(parts: Parts) -> None:
         parts.removals.remove("columns", player, reason="cheated", by="operator", hide=hide)
     parts.removals.remove("columns", "c", reason="cheated", by="operator")
     parts.removals.restore("columns", "c", reason="did not", by="operator")
-    parts.scores.submit("columns", [Score("a", 3, None, {"time": 1})])
+    parts.scores.submit("columns", [Score("a", 3, None, {"time": 1})], once=Once("a" * 64, "print"))
     assert all((parts.removals.aside("columns"), parts.removals.audit("columns"), parts.removals.waiting("columns")))
 
 
@@ -181,7 +183,9 @@ def use_the_toolbox(parts: Parts) -> None:
     parts.client.zadd(keys.lock_waiters("free"), {"one who left": 1})
     parts.client.expire(keys.lock_waiters("free"), 60)
     parts.locks.release("free", free.token)
-    parts.client.xadd(keys.PAYMENTS, {"user": "42", "amount": "99.00"})
+    parts.payments.submit(Payment("42", 9900), Once("a" * 64, "print"))
+    parts.claims.take(Once("a" * 64, "print"))
+    parts.claims.keep(parts.claims.take(Once("b" * 64, "print")), "an answer")
     parts.client.xadd(keys.PAYMENTS, {"user": "42", "amount": "much"})
     crew = Crew("all", ["worker"], parts.boards, parts.tally, parts.payments)
     crew.start()

@@ -2,17 +2,19 @@
 -- KEYS[1] board hash  KEYS[2] events stream  KEYS[3] history stream  KEYS[4] set of periods  KEYS[5] marks hash
 -- KEYS[6] hash of those set aside  KEYS[7] review stream  KEYS[8] gains hash
 -- KEYS[9..] three per ranking, sorted set, runs and levels: first of the periods open now, in the board's order, then of
---   those that late scores need; then one per score with an id
+--   those that late scores need; then one per score with an id; last that of the whole request, if it is to count once
 -- ARGV[1] revision  ARGV[2] channel  ARGV[3] board  ARGV[4] the board's rules as JSON
 -- ARGV[5] ARGV[6] the caller's plan holds from (incl.) until (excl.), ms  ARGV[7] how many rankings are open now
 -- ARGV[8] number of rankings  ARGV[9] mark id or ''  ARGV[10] mark expected  ARGV[11] mark next
--- ARGV[12..] per ranking: period id, expiry in ms or ''; then per score: player, score, played at ms or '', its rankings
---   as '1,3' ('' = too late), and '' or as JSON what few have: columns, match ('none', or the score held as text), id (the
---   number of its key) and print (of its body), data, approved (id of the entry in the review stream that this was)
--- Returns {'ok', version, one reply per score}: {score held or '', rank or -1, rank before or -1, changed 0|1, players,
---   event id, id in the review stream or nothing}, or {reason, what is held} with a reason of 'range', 'step', 'match',
---   'late', 'conflict', 'full', 'gone'; with a mark only the numbers, from 0, of the scores that are refused; or
---   {'revision'}, {'clock', now ms}, {'mark', stored mark}
+-- ARGV[12] print of the whole request's body, '' where that has no key
+-- ARGV[13..] per ranking: period id, expiry in ms or ''; then per score: player, score, played at ms or '', its rankings
+--   as '1,3' ('' = none), and '' or as JSON what few have: columns, match ('none', or the score held as text), id (the
+--   number of its key) and print (of its body), data, approved (id of the entry in the review stream that this was), late
+--   (why it has no rankings)
+-- Returns {'ok', version, one reply per score} ('again' for 'ok': the request came before, these are the replies of then):
+--   {score held or '', rank or -1, rank before or -1, changed 0|1, players, event id, id in the review stream or nothing}, or {reason, what is held} with a reason of 'range', 'step',
+--   'match', 'conflict', 'full', 'gone', or {'late', why}; with a mark only the numbers, from 0, of the scores that are refused; or
+--   {'revision'}, {'clock', now ms}, {'mark', stored mark}, {'conflict'}: the request came before with another body
 local rules = cjson.decode(ARGV[4])
 --@ runs.lua ranks.lua
 local hash, events, history, periods, marks, apart, review, gains = unpack(KEYS, 1, 8)
@@ -35,7 +37,7 @@ local reply, opened, any, taken, position = {'ok', ''}, {}, false, 0, nil
 
 -- what a player has in ranking i, nil for nothing; `aside` is the record of one who is hidden
 local function read_run(i, player, aside)
-  if aside then return read_kept(aside.held[ARGV[10 + 2 * i]]) end
+  if aside then return read_kept(aside.held[ARGV[11 + 2 * i]]) end
   return find_run(KEYS[6 + 3 * i], KEYS[7 + 3 * i], player, width == 0 and not stored[8])
 end
 
@@ -62,7 +64,7 @@ local function take(player, score, at, where, more)
     moves[#moves + 1] = {i = tonumber(i), old = old, run = run}
   end
   local first = moves[1]
-  if not first then return {'late'} end
+  if not first then return {'late', more.late} end
   local held = first.old and text(first.old.score) or ''
   if more.match and more.match ~= (first.old and held or 'none') then return {'match', held} end
   local from = first.old and first.old.score or rules.rule == 'sum' and 0 or first.run.score
@@ -82,10 +84,10 @@ local function take(player, score, at, where, more)
     end
   end
   for _, move in ipairs(moves) do
-    local expiry = ARGV[11 + 2 * move.i]
+    local expiry = ARGV[12 + 2 * move.i]
     if move.run ~= move.old and (expiry == '' or tonumber(expiry) > now) then -- else it ended since the caller looked
       changed = 1
-      if aside then aside.held[ARGV[10 + 2 * move.i]] = keep_run(move.run)
+      if aside then aside.held[ARGV[11 + 2 * move.i]] = keep_run(move.run)
       else
         any = true
         if not move.old or move.old.data == '' and move.run.data ~= '' then opened[move.i] = true end -- a key may be new
@@ -115,24 +117,43 @@ local function take_once(key, print, ...)
   local life, was, answer = unpack(seen and cjson.decode(seen) or {})
   if life == stored[7] then return was == print and answer or {'conflict'} end
   answer = take(...)
-  if answer[1] ~= 'late' then redis.call('SET', key, cjson.encode({stored[7], print, answer}), 'PX', rules.id_ms) end
+  if answer[1] ~= 'late' and answer[1] ~= 'full' then
+    redis.call('SET', key, cjson.encode({stored[7], print, answer}), 'PX', rules.id_ms)
+  end
   return answer
 end
 
-local start = 12 + 2 * rankings
+-- what the request that says which it is was answered, score by score; nil where it did not come before
+local past, fresh
+if ARGV[12] ~= '' then
+  local seen = redis.call('GET', KEYS[#KEYS])
+  local life, was, replies = unpack(seen and cjson.decode(seen) or {})
+  if life == stored[7] then
+    if was ~= ARGV[12] then return {'conflict'} end
+    past = replies
+  end
+end
+
+local start = 13 + 2 * rankings
 for a = start, #ARGV, 5 do
   local at, more = ARGV[a + 2] == '' and now or tonumber(ARGV[a + 2]), ARGV[a + 4] == '' and {} or cjson.decode(ARGV[a + 4])
   local score, where, answer = tonumber(ARGV[a + 1]), ARGV[a + 3], nil
   if ARGV[a + 4] ~= '' then more.raw = ARGV[a + 4] end
-  if more.id then answer = take_once(KEYS[8 + 3 * rankings + more.id], more.print, ARGV[a], score, at, where, more)
+  local before = past and past[#reply - 1] -- may be tried again where only the room was missing
+  if before and before[1] ~= 'full' then answer = before
+  elseif more.id then answer = take_once(KEYS[8 + 3 * rankings + more.id], more.print, ARGV[a], score, at, where, more)
   else answer = take(ARGV[a], score, at, where, more) end
+  fresh = fresh or answer ~= before
   if not quiet then reply[#reply + 1] = answer
   elseif answer then reply[#reply + 1] = {(a - start) / 5, unpack(answer)} end
 end
 
 for i in pairs(opened) do
-  redis.call('SADD', periods, ARGV[10 + 2 * i])
-  for key = 6 + 3 * i, ARGV[11 + 2 * i] == '' and 0 or 8 + 3 * i do redis.call('PEXPIREAT', KEYS[key], ARGV[11 + 2 * i]) end
+  redis.call('SADD', periods, ARGV[11 + 2 * i])
+  for key = 6 + 3 * i, ARGV[12 + 2 * i] == '' and 0 or 8 + 3 * i do redis.call('PEXPIREAT', KEYS[key], ARGV[12 + 2 * i]) end
+end
+if ARGV[12] ~= '' and fresh then
+  redis.call('SET', KEYS[#KEYS], cjson.encode({stored[7], ARGV[12], {unpack(reply, 3)}}), 'PX', rules.id_ms)
 end
 local version = tonumber(stored[2] or 0) + (any and 1 or 0)
 reply[2] = text(version)
@@ -144,4 +165,5 @@ if any and math.abs(now - tonumber(stored[6] or 0)) >= RING_MS then
   redis.call('HSET', hash, 'rung', text(now))
   redis.call('PUBLISH', ARGV[2], ARGV[3])
 end
+if past and not fresh then reply[1] = 'again' end
 return reply

@@ -6,7 +6,7 @@ if stored[3] and tonumber(stored[3]) < bucket then
   for i = 1, current do
     local rows = read_rows(KEYS[6 + 3 * i], KEYS[8 + 3 * i], 0, 9)
     for at = 1, #rows, 3 do rows[at] = string.sub(rows[at], width + 1) end
-    pulse[#pulse + 1], pulse[#pulse + 2] = ARGV[10 + 2 * i], cjson.encode(rows)
+    pulse[#pulse + 1], pulse[#pulse + 2] = ARGV[11 + 2 * i], cjson.encode(rows)
   end
   redis.call('XADD', history, 'MAXLEN', '~', PULSES, '*', unpack(pulse))
   redis.call('HSET', hash, 'bucket', text(bucket), 'bucket_scores', '0') -- noted once, even if nothing is taken below
