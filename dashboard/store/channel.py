@@ -5,6 +5,7 @@ Pub/sub keeps nothing: a message that is published while the subscription is awa
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from threading import Event, Lock
 from time import monotonic
@@ -40,6 +41,7 @@ class Subscription:
         self._gap = gap
         self._wanted: set[str] = set()
         self._confirmed: dict[str, Event] = {}
+        self._heard: set[str] = set()  # what Redis has confirmed and was not told to end
         self._lock = Lock()
         self._wake = Event()
         self._stop = Event()
@@ -49,6 +51,8 @@ class Subscription:
         with self._lock:
             self._wanted.add(channel)
             confirmed = self._confirmed.setdefault(channel, Event())
+            if channel in self._heard:  # the last listener left, and this one came before Redis was told
+                confirmed.set()
             self._wake.set()
         return confirmed.wait(timeout_s)
 
@@ -76,6 +80,7 @@ class Subscription:
                 if failures == 0:
                     log.warning("channels: lost Redis (%s); subscribing again until it answers", error)
                 with self._lock:
+                    self._heard.clear()
                     for confirmed in self._confirmed.values():
                         confirmed.clear()
                 self._stop.wait(RETRY_S[min(failures, len(RETRY_S) - 1)])
@@ -86,12 +91,15 @@ class Subscription:
 
     def _listen(self, subscription: Any, lost_s: float) -> None:
         having: set[str] = set()
+        asked: Counter[str] = Counter()  # subscriptions that Redis has yet to confirm
         while not self._stop.is_set():
             with self._lock:
                 wanted = set(self._wanted)
                 if not wanted and not having:
                     self._wake.clear()
                     return
+                self._heard &= wanted
+            asked.update(wanted - having)
             if more := wanted - having:
                 subscription.subscribe(*more)
             if fewer := having - wanted:
@@ -104,8 +112,10 @@ class Subscription:
             if message["type"] == "message":
                 self._hear(channel, message["data"].decode(errors="replace"))
             elif message["type"] == "subscribe":
+                asked[channel] -= 1
                 with self._lock:
-                    if channel in self._confirmed:
+                    if not asked[channel] and channel in self._confirmed:
+                        self._heard.add(channel)
                         self._confirmed[channel].set()
                     complete = all(event.is_set() for event in self._confirmed.values())
                 if lost_s and complete:
