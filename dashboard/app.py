@@ -38,6 +38,7 @@ from dashboard.web.locks import make_locks
 from dashboard.web.pages import check_vendor, make_pages
 from dashboard.web.payments import make_payments
 from dashboard.web.removals import make_removals
+from dashboard.web.seasons import make_seasons
 from dashboard.web.session_interface import RedisSessions
 from dashboard.web.sessions import make_sessions
 from dashboard.web.sockets import bind
@@ -82,6 +83,7 @@ class Server:
             [
                 api,
                 make_removals(parts.removals, guard),
+                make_seasons(parts.seasons, guard),
                 make_limits(parts.limits, door),
                 make_users(parts.users, guard, door),
                 make_channels(parts.client, guard, door),

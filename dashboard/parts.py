@@ -26,6 +26,7 @@ from dashboard.core.policies import parse_policies
 from dashboard.core.rankings import Rankings
 from dashboard.core.removals import Removals
 from dashboard.core.scores import Scores
+from dashboard.core.seasons import Seasons
 from dashboard.core.sessions import Sessions
 from dashboard.core.sql_users import SqlUsers
 from dashboard.core.streams import Streams
@@ -69,6 +70,7 @@ class Parts:
     scores: Scores
     rankings: Rankings
     removals: Removals
+    seasons: Seasons
     analytics: Analytics
     limits: Limits
     users: Users
@@ -111,6 +113,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
             scores=scores,
             rankings=Rankings(client, scripts, boards, clock),
             removals=Removals(client, scripts, boards, scores),
+            seasons=Seasons(scripts, boards, lambda name: locks.hold(name, ttl_s=LOCK_S)),
             analytics=Analytics(client, boards, clock),
             limits=Limits(RateLimiter(scripts), TopList(client, keys.limits_busy), policies, clock),
             users=_users(settings, cache_client, sql),

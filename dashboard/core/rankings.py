@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from dashboard.core.boards import Boards, pick_period
+from dashboard.core.boards import Boards
+from dashboard.core.calendars import period_of, pick_period
 from dashboard.core.clock import Clock
+from dashboard.core.periods import Period
 from dashboard.core.runs import ranked, rules, standing, width
 from dashboard.errors import BadCursor, PlayerNotFound, StoreUnavailable
 from dashboard.store import keys
@@ -98,6 +100,25 @@ class Rankings:
         rows = tuple(sorted(page.rows, key=lambda row: row.rank))
         return replace(page, rows=rows, next=None, missing=tuple(player for player in wanted if player not in here))
 
+    def periods(self, board: str, kind: str) -> list[Period]:
+        """The board's periods of one kind that have a ranking, newest first. Raises BoardNotFound, InvalidInput.
+
+        Two round trips.
+        """
+        for _ in range(ATTEMPTS):
+            known = self._boards.get(board)
+            kind = pick_period(known, kind, self._clock.now_ms()).kind
+            revision, ids = self._boards.rankings(board)
+            if not self._boards.is_current(known, revision.encode()):
+                continue
+            mine = [period_of(known, id) for id in ids if id.partition(":")[0] == kind]
+            with answering(), self._client.pipeline(transaction=False) as pipe:
+                for period in mine:
+                    pipe.exists(keys.ranking(board, period.id))
+                found = [period for period, exists in zip(mine, pipe.execute(), strict=True) if exists]
+            return sorted(found, key=lambda period: period.start_ms, reverse=True)
+        raise _restless(board)
+
     def distribution(self, board: str, kind: str = "all") -> Distribution:
         """Players by score in at most BINS bins of one round width. One round trip."""
         _, period_id = self._ranking(board, kind, None)
@@ -165,7 +186,7 @@ class Rankings:
 
     def _ranking(self, board: str, kind: str, at_ms: int | None) -> tuple[Board, str]:
         known = self._boards.get(board)
-        return known, pick_period(known.settings, kind, self._clock.now_ms() if at_ms is None else at_ms).id
+        return known, pick_period(known, kind, self._clock.now_ms() if at_ms is None else at_ms).id
 
 
 def _restless(board: str) -> StoreUnavailable:

@@ -8,8 +8,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from dashboard.core.boards import Boards, kept_until_ms
-from dashboard.core.periods import period_of, rfc3339
+from dashboard.core.boards import Boards
+from dashboard.core.calendars import kept_until_ms, period_of
+from dashboard.core.periods import rfc3339
 from dashboard.core.runs import rules
 from dashboard.core.scores import Scores
 from dashboard.errors import BoardNotFound, NotInReview, PlayerNotFound, ScorecastError, StoreUnavailable
@@ -63,7 +64,7 @@ class Removals:
             args: list[Any] = [*self._head(known), player, reason, by, record]
             names = self._names(board)
             for id in json.loads(record)["held"]:
-                over_ms = kept_until_ms(known.settings, period_of(id))
+                over_ms = kept_until_ms(known.settings, period_of(known, id))
                 if over_ms is not None and over_ms <= 1000 * seconds:
                     continue
                 names += keys.standings(board, id)

@@ -14,11 +14,11 @@ from dashboard.core.scores import BATCH, clean_player, clean_score
 from dashboard.errors import InvalidInput, MarkMoved, PlayerNotFound, ScorecastError, ScoreOutOfRange, TooLate
 from dashboard.parts import Parts
 from dashboard.store import keys
-from dashboard.values import MAX_SCORE, BoardSettings, Mark, Order, PeriodKind, Result, Rule, Score
+from dashboard.values import MAX_SCORE, BoardSettings, CalendarKind, Mark, Order, PeriodKind, Result, Rule, Score
 from tests.core.times import DAY_MS, away_from_midnight, store_ms, wait_until_ms, with_host_clock
 from tests.stored import stored
 
-ALL_PERIODS: tuple[PeriodKind, ...] = ("all", "day", "week", "month")
+ALL_PERIODS: tuple[CalendarKind, ...] = ("all", "day", "week", "month")
 
 
 def submit(parts: Parts, board: str, player: str, score: int, at_ms: int | None = None) -> Result:
