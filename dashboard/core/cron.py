@@ -2,7 +2,7 @@
 
 Owns: what expressions and zones are allowed, the season in which an instant lies. Leaves to others: names of periods
 (`calendars.py`). Where a clock is put forward, a start that it skips comes right after the gap; where it is put back, a
-start comes once, as in Debian's cron.
+start comes once, the first time.
 """
 
 from bisect import bisect_right
@@ -20,6 +20,7 @@ HOUR_MS = 3_600_000
 SECOND_YEAR_MS = -62_104_060_800_000
 """0002-01-01: before it there may be no last start to be found."""
 LONGEST = 100
+SECOND = timedelta(seconds=1)
 
 
 def clean_cron(text: str) -> str:
@@ -58,20 +59,45 @@ def season_at(cron: str, zone: str, at_ms: int) -> tuple[int, int]:
 
 @lru_cache(maxsize=4096)
 def _starts(cron: str, zone: str, hour: int) -> tuple[int, ...]:
-    """The last start until an hour begins, those in it, and the first one behind it."""
-    begin = (EPOCH + timedelta(hours=hour)).astimezone(ZoneInfo(zone))
-    last = _next(CronSim(cron, begin + timedelta(seconds=1), reverse=True))
-    starts = [FIRST_MS if last is None else last]
-    coming = CronSim(cron, begin)
-    while starts[-1] < (hour + 1) * HOUR_MS:
-        following = _next(coming)
-        starts.append(LAST_MS if following is None else min(following, LAST_MS))
+    """The last start until an hour begins, those in it, and the first one behind it.
+
+    Starts are reckoned on the clock of the wall and put into time afterwards: there is no gap in it, and what comes out
+    does not depend on where the reckoning begins.
+    """
+    where, begin_ms = ZoneInfo(zone), hour * HOUR_MS
+    here = (EPOCH + timedelta(hours=hour)).astimezone(where)
+    wall = here.replace(tzinfo=None, fold=0)
+    again = (here.replace(fold=0).utcoffset() or timedelta()) - (here.utcoffset() or timedelta())
+    past = CronSim(cron, wall + again + SECOND, reverse=True)
+    coming = CronSim(cron, wall)
+    starts = [_next(past, where, FIRST_MS)]
+    while starts[0] > begin_ms:
+        starts = [_next(past, where, FIRST_MS)]
+    while starts[-1] < begin_ms + HOUR_MS:
+        start = _next(coming, where, LAST_MS)
+        if start > starts[-1]:
+            starts.append(min(start, LAST_MS))
     return tuple(starts)
 
 
-def _next(starts: Iterator[datetime]) -> int | None:
-    """None where the calendar ends before."""
+def _next(starts: Iterator[datetime], zone: ZoneInfo, end_ms: int) -> int:
+    """`end_ms` where the calendar ends before."""
     try:
-        return to_ms(next(starts))
+        return to_ms(_moment(next(starts), zone))
     except (OverflowError, StopIteration):
-        return None
+        return end_ms
+
+
+def _moment(wall: datetime, zone: ZoneInfo) -> datetime:
+    """When a clock on the wall first shows it, or goes past it."""
+    moment = wall.replace(tzinfo=zone).astimezone(UTC)
+    if moment.astimezone(zone).replace(tzinfo=None) == wall:
+        return moment
+    before = wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    while moment - before > SECOND:
+        middle = (before + (moment - before) / 2).replace(microsecond=0)
+        if middle.astimezone(zone).replace(tzinfo=None) < wall:
+            before = middle
+        else:
+            moment = middle
+    return moment
