@@ -20,7 +20,7 @@ from dashboard.parts import Parts, open_parts
 from dashboard.store import keys
 from dashboard.store.client import Client
 from dashboard.store.redlock import Redlock
-from dashboard.values import BoardSettings, Column, Result, Review, Score
+from dashboard.values import BoardSettings, Column, Result, Review, Score, Season
 from tests.core.times import DAY_MS, away_from_midnight, store_ms
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +41,7 @@ PLACES = {
     "STREAM": "[^}]+",
     "NAME": r"[A-Za-z0-9][A-Za-z0-9:_.-]{0,63}",
     "ID": "[ -~]+",
-    "PERIOD": r"(?:all|hour:[0-9T-]+|day:[0-9-]+|week:[0-9W-]+|month:[0-9-]+)",
+    "PERIOD": r"(?:all|hour:[0-9T-]+|day:[0-9-]+|week:[0-9W-]+|month:[0-9-]+|season:[0-9TZ:-]+)",
 }
 
 
@@ -130,6 +130,7 @@ def use_everything(parts: Parts, folder: Path) -> None:
         parts.boards.fresh(board)
         parts.boards.all()
     use_columns_and_review(parts)
+    use_seasons(parts)
     parts.scores.submit("made-by-a-score", [Score("a", 1)])
     parts.boards.delete("gone:a.b")
 
@@ -156,6 +157,16 @@ def use_columns_and_review(parts: Parts) -> None:
     parts.removals.restore("columns", "c", reason="did not", by="operator")
     parts.scores.submit("columns", [Score("a", 3, None, {"time": 1})])
     assert all((parts.removals.aside("columns"), parts.removals.audit("columns"), parts.removals.waiting("columns")))
+
+
+def use_seasons(parts: Parts) -> None:
+    """Seasons of both sorts."""
+    for board, season in (("cron", Season("0 0 1 * *", "Europe/Berlin")), ("manual", Season())):
+        parts.boards.put(board, BoardSettings(periods=("season", "all"), season=season))
+        parts.scores.submit(board, [Score("a", 1)])
+    parts.seasons.roll_over("manual")
+    parts.scores.submit("manual", [Score("a", 1)])
+    assert len(parts.rankings.periods("manual", "season")) == 2
 
 
 def use_the_toolbox(parts: Parts) -> None:
@@ -227,7 +238,7 @@ def test_a_deleted_board_left_no_key(used: Client) -> None:
 def test_type_and_life_are_as_documented(row: Row, used: Client) -> None:
     for key in found(used)[row.pattern]:
         assert used.type(key).decode().replace("zset", "sorted set") in row.kind.split(" or ")
-        mortal = "expire" in row.life and ":rank:all" not in key
+        mortal = "expire" in row.life and re.search(r":rank:(all|season:\d+)(:|$)", key) is None
         if mortal:
             assert used.pexpiretime(key) > store_ms(used), key
         else:
