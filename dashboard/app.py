@@ -15,6 +15,7 @@ from pathlib import Path
 from flask import Blueprint
 
 from dashboard.config import Settings
+from dashboard.live.archiver import Archiver
 from dashboard.live.broadcaster import Broadcaster
 from dashboard.live.channels import ChannelFeed
 from dashboard.live.crew import Crew, Kind
@@ -142,6 +143,7 @@ class Server:
             self._members,
             self._members.subscription,
             self._tails,
+            Archiver(parts.archiving.archive_due),
         )
 
     @property

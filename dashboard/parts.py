@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import redis
@@ -15,6 +16,8 @@ import sqlalchemy
 
 from dashboard.config import Settings
 from dashboard.core.analytics import Analytics
+from dashboard.core.archive import Archive
+from dashboard.core.archiving import Archiving
 from dashboard.core.boards import Boards
 from dashboard.core.clock import Clock
 from dashboard.core.http_users import HttpUsers
@@ -71,6 +74,7 @@ class Parts:
     rankings: Rankings
     removals: Removals
     seasons: Seasons
+    archiving: Archiving
     analytics: Analytics
     limits: Limits
     users: Users
@@ -103,6 +107,10 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
         boards = Boards(client, scripts, clock, declared_only=settings.boards == "declared")
         scores = Scores(scripts, boards, clock)
         locks = Locks(client, scripts, connect(url, connections=64))
+        hold = partial(locks.hold, ttl_s=LOCK_S)
+        archive = Archive(sql)
+        archive.prepare()
+        rankings = Rankings(client, scripts, boards, clock, archive)
         yield Parts(
             url=url,
             embedded=embedded,
@@ -111,9 +119,10 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
             clock=clock,
             boards=boards,
             scores=scores,
-            rankings=Rankings(client, scripts, boards, clock),
+            rankings=rankings,
             removals=Removals(client, scripts, boards, scores),
-            seasons=Seasons(scripts, boards, lambda name: locks.hold(name, ttl_s=LOCK_S)),
+            seasons=Seasons(scripts, boards, hold),
+            archiving=Archiving(client, scripts, boards, rankings, archive, hold, clock),
             analytics=Analytics(client, boards, clock),
             limits=Limits(RateLimiter(scripts), TopList(client, keys.limits_busy), policies, clock),
             users=_users(settings, cache_client, sql),
@@ -149,7 +158,7 @@ def _payments(client: Client, scripts: Scripts, sql: sqlalchemy.Engine, locks: L
     ledger = Ledger(sql)
     ledger.prepare()
     group = Group(client, scripts, Stream(client, scripts, keys.PAYMENTS), PAYMENTS_GROUP)
-    return Payments(group, ledger, lambda name: locks.hold(name, ttl_s=LOCK_S), clock)
+    return Payments(group, ledger, partial(locks.hold, ttl_s=LOCK_S), clock)
 
 
 class Keeper:

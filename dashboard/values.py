@@ -79,13 +79,15 @@ class BoardSettings:
 @dataclass(frozen=True, slots=True)
 class Board:
     """A board as stored. `revision` changes with every change of its settings, every season begun by hand and every new
-    life of its name. `seasons`: when each season but the first was begun by hand. Where they were asked for: `players` in
-    the first period, `season_ends_ms` of the running season (None for nobody knows).
+    life of its name; `life` is the first revision of this one. `seasons`: when each season but the first was begun by
+    hand. Where they were asked for: `players` in the first period, `season_ends_ms` of the running season (None: nobody
+    knows).
     """
 
     name: str
     settings: BoardSettings
     revision: str
+    life: str = ""
     seasons: tuple[int, ...] = ()
     players: int = 0
     season_ends_ms: int | None = None

@@ -20,7 +20,7 @@ from dashboard.store.scripts import Scripts, answering
 from dashboard.values import Board, BoardSettings, Column, Review, Season
 
 RE_RANKING = ("order", "rule", "ties", "columns")
-STORED = ("revision", "settings", "seasons")
+STORED = ("revision", "settings", "seasons", "life")
 ATTEMPTS = 20
 
 
@@ -94,7 +94,8 @@ class Boards:
             revision, periods = self.rankings(name)
             others = (keys.events(name), keys.history(name), keys.marks(name), keys.audit(name), keys.aside(name))
             rankings = (key for id in periods for key in keys.standings(name, id))
-            names = [keys.board(name), keys.periods(name), keys.review(name), *others, *keys.tallied(name), *rankings]
+            names = [keys.board(name), keys.periods(name), keys.review(name), keys.unarchived(name)]
+            names += [*others, *keys.tallied(name), *rankings]
             reply = self._scripts.write("delete_board", names, [keys.CHANGED, name, revision, len(periods)])
             self.forget(name)
             if reply == b"revision":
@@ -185,7 +186,8 @@ class Boards:
         """Store the settings if the board is still as `seen`. Listed before, so that a board that is stored is listed
         whatever dies in between, and after, since its former life may have been struck off meanwhile.
         """
-        board = Board(name, settings, secrets.token_hex(6), seen.seasons if seen else ())
+        board = Board(name, settings, secrets.token_hex(6))
+        board = replace(board, life=seen.life, seasons=seen.seasons) if seen else replace(board, life=board.revision)
         stored = json.dumps(asdict(settings), ensure_ascii=False)
         args: Sequence[str | int] = [seen.revision if seen else "", board.revision, stored, int(re_ranks)]
         with answering():
@@ -213,7 +215,7 @@ def _season_ends(board: Board, now_ms: int) -> int | None:
 
 
 def _parse(name: str, reply: Sequence[bytes | None]) -> Board | None:
-    revision, settings, seasons = reply
+    revision, settings, seasons, life = reply
     if revision is None or settings is None:
         return None
     stored = json.loads(settings)
@@ -221,4 +223,5 @@ def _parse(name: str, reply: Sequence[bytes | None]) -> Board | None:
     stored["columns"] = tuple(Column(**column) for column in stored.get("columns", ()))
     stored["review"] = Review(**stored["review"]) if stored.get("review") else None
     stored["season"] = Season(**stored["season"]) if stored.get("season") else None
-    return Board(name, BoardSettings(**stored), revision.decode(), tuple(json.loads(seasons or b"[]")))
+    starts = tuple(json.loads(seasons or b"[]"))
+    return Board(name, BoardSettings(**stored), revision.decode(), (life or b"").decode(), starts)

@@ -13,7 +13,8 @@ from dashboard.core.periods import ALL, EPOCH, FIRST_MS, LAST_MS, Period, period
 from dashboard.errors import InvalidInput
 from dashboard.values import Board, BoardSettings, CalendarKind, PeriodKind, Season
 
-PERIOD_S = {"hour": 3600, "day": 86_400, "week": 7 * 86_400, "month": 31 * 86_400}
+PERIOD_S = {"hour": 3600, "day": 86_400, "week": 7 * 86_400, "month": 31 * 86_400, "season": 92 * 86_400}
+"""How long a period is at the most; a season begun by hand counts as a quarter of a year."""
 
 
 def open_periods(board: Board, at_ms: int) -> tuple[Period, ...]:
@@ -45,15 +46,14 @@ def period_of(board: Board, id: str) -> Period:
 
 
 def kept_until_ms(settings: BoardSettings, period: Period) -> int | None:
-    """When the ranking of a period goes; None for never, as with seasons that are begun by hand."""
-    if period.kind == "all":
+    """Until when the ranking of a period stays in Redis at the least, and does if it is archived by then; None where no
+    end is known.
+    """
+    if period.end_ms >= LAST_MS:
         return None
-    if period.kind == "season":
-        if settings.season is None or settings.season.cron is None:
-            return None
+    length_ms = 1000 * PERIOD_S[period.kind]
+    if period.kind == "season" and settings.season is not None and settings.season.cron is not None:
         length_ms = period.end_ms - period.start_ms
-    else:
-        length_ms = 1000 * PERIOD_S[period.kind]
     return period.end_ms + max(settings.keep * length_ms, 1000 * settings.late_s)
 
 

@@ -68,6 +68,7 @@ class Plan:
             *(keys.aside(name), keys.review(name), keys.gains(name, slot)),
             *(key for period in self._rankings for key in keys.standings(name, period.id)),
             *(keys.submitted(name, id) for id in self._ids),
+            keys.unarchived(name),
         ]
         self.args: list[str | int] = [board.revision, keys.CHANGED, name, rules(board.settings)]
         self.args += [max(now_ms - TRUST_MS, *(p.start_ms for p in current))]

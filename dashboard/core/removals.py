@@ -40,7 +40,8 @@ class Removals:
         """
         for _ in range(ATTEMPTS):
             known, ids = self._picture(board)
-            names = [*self._names(board), *(key for id in ids for key in keys.standings(board, id))]
+            rankings = (key for id in ids for key in keys.standings(board, id))
+            names = [*self._names(board), *rankings, keys.unarchived(board)]
             how = "hidden" if hide else "removed"
             reply = self._scripts.write("remove_player", names, [*self._head(known), player, reason, by, how, *ids])
             if reply[0] == b"ok":
@@ -68,7 +69,8 @@ class Removals:
                 if over_ms is not None and over_ms <= 1000 * seconds:
                     continue
                 names += keys.standings(board, id)
-                args += [id, "" if over_ms is None else over_ms]
+                args.append(id)
+            names.append(keys.unarchived(board))
             reply = self._scripts.write("restore_player", names, args)
             if reply[0] == b"ok":
                 return str(reply[2].decode())

@@ -30,13 +30,15 @@ instants = st.one_of(
     st.datetimes(datetime(2020, 3, 7), datetime(2030, 4, 8)).map(lambda moment: to_ms(moment.replace(tzinfo=UTC))),
 )
 
+DAY_MS = 86_400_000
+
 
 def ms(text: str) -> int:
     return to_ms(datetime.fromisoformat(text))
 
 
 def with_season(cron: str | None, zone: str = "UTC", *seasons: int) -> Board:
-    return Board("b", BoardSettings(periods=("season",), season=Season(cron, zone)), "r", seasons)
+    return Board("b", BoardSettings(periods=("season",), season=Season(cron, zone)), "r", "r", seasons)
 
 
 @given(cron=st.sampled_from(CRONS), zone=st.sampled_from(ZONES), at_ms=instants)
@@ -89,13 +91,14 @@ def test_seasons_begun_by_hand_are_numbered_and_the_first_has_no_beginning() -> 
         *("season:1", "season:1", "season:2", "season:2", "season:3", "season:3")
     ]
     assert period_of(board, "season:2") == Period("season:2", "season", 1000, 2000)
-    assert kept_until_ms(board.settings, period_of(board, "season:2")) is None
+    assert kept_until_ms(board.settings, period_of(board, "season:2")) == 2000 + board.settings.keep * 92 * DAY_MS
+    assert kept_until_ms(board.settings, period_of(board, "season:3")) is None
 
 
 def test_a_cron_season_is_kept_for_its_own_length() -> None:
     board = with_season("0 0 1 1 *")
     (year,) = open_periods(board, ms("2025-06-01T00:00Z"))
-    assert kept_until_ms(board.settings, year) == ms("2026-01-01T00:00Z") + board.settings.keep * 365 * 86_400_000
+    assert kept_until_ms(board.settings, year) == ms("2026-01-01T00:00Z") + board.settings.keep * 365 * DAY_MS
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from dashboard.parts import Parts
 from dashboard.store import keys
 from dashboard.values import BoardSettings, Result, Score, Season
 from tests.conftest import ROOT
-from tests.core.times import store_ms, wait_until_ms, with_host_clock
+from tests.core.times import archiving_at, store_ms, wait_until_ms, with_host_clock
 from tests.store.hold import wait_until
 
 MANUAL = BoardSettings(rule="sum", periods=("season", "all"), season=Season())
@@ -261,4 +261,5 @@ def test_a_cron_season_ends_by_itself(parts: Parts, board: str) -> None:
     ends = parts.boards.fresh(board).season_ends_ms
     assert ends is not None
     assert ends % 60_000 == 0
+    archiving_at(parts, 300_000).archive_due()
     assert parts.client.pexpiretime(keys.ranking(board, found[-1].id)) == found[-1].end_ms + 12 * 60_000
