@@ -15,6 +15,7 @@ from pathlib import Path
 from flask import Blueprint
 
 from dashboard.config import Settings
+from dashboard.live.archiver import Archiver
 from dashboard.live.broadcaster import Broadcaster
 from dashboard.live.channels import ChannelFeed
 from dashboard.live.crew import Crew, Kind
@@ -39,6 +40,7 @@ from dashboard.web.pages import check_vendor, make_pages
 from dashboard.web.payments import make_payments
 from dashboard.web.removals import make_removals
 from dashboard.web.retries import Retries
+from dashboard.web.seasons import make_seasons
 from dashboard.web.session_interface import RedisSessions
 from dashboard.web.sessions import make_sessions
 from dashboard.web.sockets import bind
@@ -80,6 +82,7 @@ class Server:
             [
                 api,
                 make_removals(parts.removals, guard),
+                make_seasons(parts.seasons, guard),
                 make_limits(parts.limits, door),
                 make_users(parts.users, guard, door),
                 make_channels(parts.client, guard, door),
@@ -139,6 +142,7 @@ class Server:
             self._members,
             self._members.subscription,
             self._tails,
+            Archiver(parts.archiving.archive_due),
         )
 
     @property

@@ -8,12 +8,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import redis
 import sqlalchemy
 
 from dashboard.config import Settings
 from dashboard.core.analytics import Analytics
+from dashboard.core.archive import Archive
+from dashboard.core.archiving import Archiving
 from dashboard.core.boards import Boards
 from dashboard.core.clock import Clock
 from dashboard.core.http_users import HttpUsers
@@ -25,6 +28,7 @@ from dashboard.core.policies import parse_policies
 from dashboard.core.rankings import Rankings
 from dashboard.core.removals import Removals
 from dashboard.core.scores import Scores
+from dashboard.core.seasons import Seasons
 from dashboard.core.sessions import Sessions
 from dashboard.core.sql_users import SqlUsers
 from dashboard.core.streams import Streams
@@ -68,6 +72,8 @@ class Parts:
     scores: Scores
     rankings: Rankings
     removals: Removals
+    seasons: Seasons
+    archiving: Archiving
     analytics: Analytics
     limits: Limits
     users: Users
@@ -101,6 +107,10 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
         boards = Boards(client, scripts, clock, declared_only=settings.boards == "declared")
         scores = Scores(scripts, boards, clock)
         locks = Locks(client, scripts, connect(url, connections=64))
+        hold = partial(locks.hold, ttl_s=LOCK_S)
+        archive = Archive(sql)
+        archive.prepare()
+        rankings = Rankings(client, scripts, boards, clock, archive)
         yield Parts(
             url=url,
             embedded=embedded,
@@ -109,8 +119,10 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
             clock=clock,
             boards=boards,
             scores=scores,
-            rankings=Rankings(client, scripts, boards, clock),
+            rankings=rankings,
             removals=Removals(client, scripts, boards, scores),
+            seasons=Seasons(scripts, boards, hold),
+            archiving=Archiving(client, scripts, boards, rankings, archive, hold, clock),
             analytics=Analytics(client, boards, clock),
             limits=Limits(RateLimiter(scripts), TopList(client, keys.limits_busy), policies, clock),
             users=_users(settings, cache_client, sql),
@@ -147,7 +159,7 @@ def _payments(client: Client, scripts: Scripts, sql: sqlalchemy.Engine, locks: L
     ledger = Ledger(sql)
     ledger.prepare()
     group = Group(client, scripts, Stream(client, scripts, keys.PAYMENTS), PAYMENTS_GROUP)
-    return Payments(group, ledger, lambda name: locks.hold(name, ttl_s=LOCK_S), clock)
+    return Payments(group, ledger, partial(locks.hold, ttl_s=LOCK_S), clock)
 
 
 class Keeper:

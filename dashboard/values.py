@@ -14,7 +14,8 @@ MAX_SCORE = 2**53 - 1
 Order = Literal["desc", "asc"]
 Rule = Literal["best", "last", "sum"]
 Ties = Literal["plain", "first", "shared", "dense"]
-PeriodKind = Literal["all", "hour", "day", "week", "month"]
+CalendarKind = Literal["all", "hour", "day", "week", "month"]
+PeriodKind = Literal[CalendarKind, "season"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,24 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
+class Season:
+    """When a board's seasons begin: by a cron expression in a zone of the IANA database, or (None) by hand."""
+
+    cron: str | None = None
+    zone: str = "UTC"
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it stands in a board's settings."""
+        return {"manual": True} if self.cron is None else {"cron": self.cron, "zone": self.zone}
+
+
+@dataclass(frozen=True, slots=True)
 class BoardSettings:
     """How a board ranks. `late_s`: seconds after a period's end in which scores for it are still taken. `keep`: how
     many lengths of a period its ranking stays readable after the period ended. `min` and `max`: between them lies what a
     player holds. `max_step`: by so much one score may change what a player holds. `id_s`: so long an answer is remembered
     for the score's id. `writers`: who may post scores. `key`: the sorted set in Redis that is the ranking, which other
-    programs write too.
+    programs write too. `season`: when seasons begin, where `periods` has them.
     """
 
     order: Order = "desc"
@@ -62,16 +75,24 @@ class BoardSettings:
     writers: Literal["clients", "operators"] = "clients"
     id_s: int = 86_400
     key: str | None = None
+    season: Season | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """A board as stored. `revision` changes with every change of its settings and with every new life of its name."""
+    """A board as stored. `revision` changes with every change of its settings, every season begun by hand and every new
+    life of its name; `life` is the first revision of this one. `seasons`: when each season but the first was begun by
+    hand. Where they were asked for: `players` in the first period, `season_ends_ms` of the running season (None: nobody
+    knows).
+    """
 
     name: str
     settings: BoardSettings
     revision: str
+    life: str = ""
+    seasons: tuple[int, ...] = ()
     players: int = 0
+    season_ends_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

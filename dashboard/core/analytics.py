@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from dashboard.core.boards import Boards, pick_period
+from dashboard.core.boards import Boards
+from dashboard.core.calendars import pick_period
 from dashboard.core.clock import Clock
 from dashboard.core.periods import rfc3339
 from dashboard.core.runs import ranked
@@ -52,7 +53,7 @@ class Analytics:
         for _ in range(ATTEMPTS):
             known = self._boards.get(board)
             now_ms = self._clock.now_ms()
-            period = pick_period(known.settings, kind, now_ms)
+            period = pick_period(known, kind, now_ms)
             start = max(now_ms - 3_600_000 if from_ms is None else from_ms, period.start_ms)
             with answering(), self._client.pipeline(transaction=True) as pipe:
                 pipe.hmget(keys.board(board), "revision", "bucket", "bucket_scores")

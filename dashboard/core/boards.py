@@ -10,16 +10,17 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
+from dashboard.core.calendars import open_periods
 from dashboard.core.clock import Clock
-from dashboard.core.periods import Period, period
+from dashboard.core.periods import LAST_MS
 from dashboard.errors import BoardConflict, BoardNotDeclared, BoardNotFound, InvalidInput, StoreUnavailable
 from dashboard.store import keys
 from dashboard.store.client import Client
 from dashboard.store.scripts import Scripts, answering
-from dashboard.values import Board, BoardSettings, Column, Review
+from dashboard.values import Board, BoardSettings, Column, Review, Season
 
 RE_RANKING = ("order", "rule", "ties", "columns", "key")
-PERIOD_S = {"hour": 3600, "day": 86_400, "week": 7 * 86_400, "month": 31 * 86_400}
+STORED = ("revision", "settings", "seasons", "life")
 ATTEMPTS = 20
 
 
@@ -76,7 +77,8 @@ class Boards:
             if board is not None and board.settings == settings:
                 return board, False
             old = board.settings if board else settings
-            changed = [field for field in RE_RANKING if getattr(old, field) != getattr(settings, field)]
+            fields = RE_RANKING if old.season is None else (*RE_RANKING, "season")
+            changed = [field for field in fields if getattr(old, field) != getattr(settings, field)]
             reply, written = self._write(name, board, settings, re_ranks=bool(changed))
             if reply == b"ok":
                 return written, board is None
@@ -94,7 +96,8 @@ class Boards:
             revision, periods = self.rankings(name)
             others = (keys.events(name), keys.history(name), keys.marks(name), keys.audit(name), keys.aside(name))
             rankings = (key for id in periods for key in keys.standings(name, id))
-            names = [keys.board(name), keys.periods(name), keys.review(name), *others, *keys.tallied(name), *rankings]
+            names = [keys.board(name), keys.periods(name), keys.review(name), keys.unarchived(name)]
+            names += [*others, *keys.tallied(name), *rankings]
             reply = self._scripts.write("delete_board", names, [keys.CHANGED, name, revision, len(periods)])
             self.forget(name)
             if reply == b"revision":
@@ -113,7 +116,7 @@ class Boards:
         names = self.names()
         with answering(), self._client.pipeline(transaction=False) as pipe:
             for name in names:
-                pipe.hmget(keys.board(name), "revision", "settings")
+                pipe.hmget(keys.board(name), *STORED)
             found = [board for name, reply in zip(names, pipe.execute(), strict=True) if (board := _parse(name, reply))]
         return self._counted(found)
 
@@ -134,7 +137,7 @@ class Boards:
     def read(self, name: str) -> Board | None:
         """The board as stored now; None if absent. One round trip."""
         with answering():
-            reply = self._client.hmget(keys.board(name), "revision", "settings")
+            reply = self._client.hmget(keys.board(name), *STORED)
         board = _parse(name, reply)
         if board is None:
             self._known.pop(name, None)
@@ -186,6 +189,7 @@ class Boards:
         whatever dies in between, and after, since its former life may have been struck off meanwhile.
         """
         board = Board(name, settings, secrets.token_hex(6))
+        board = replace(board, life=seen.life, seasons=seen.seasons) if seen else replace(board, life=board.revision)
         stored = json.dumps(asdict(settings), ensure_ascii=False)
         args: Sequence[str | int] = [seen.revision if seen else "", board.revision, stored, int(re_ranks)]
         args = [*args, "all" if settings.key else ""]
@@ -208,41 +212,28 @@ class Boards:
         now_ms = self._clock.now_ms()
         with answering(), self._client.pipeline(transaction=False) as pipe:
             for board in boards:
-                id = period(board.settings.periods[0], now_ms).id
+                id = open_periods(board, now_ms)[0].id
                 pipe.zcard(keys.standings(board.name, id, board.settings.key)[0])
             counts = pipe.execute(raise_on_error=False)  # another program's key may hold anything
-        return [replace(b, players=n if isinstance(n, int) else 0) for b, n in zip(boards, counts, strict=True)]
+        return [
+            replace(board, players=n if isinstance(n, int) else 0, season_ends_ms=_season_ends(board, now_ms))
+            for board, n in zip(boards, counts, strict=True)
+        ]
 
 
-def open_periods(settings: BoardSettings, at_ms: int) -> tuple[Period, ...]:
-    """The periods of a board to which an instant belongs, in the board's order."""
-    return tuple(period(kind, at_ms) for kind in settings.periods)
-
-
-def kept_until_ms(settings: BoardSettings, period: Period) -> int | None:
-    """When the ranking of a period goes; None for never."""
-    if period.kind == "all":
-        return None
-    return period.end_ms + 1000 * max(settings.keep * PERIOD_S[period.kind], settings.late_s)
-
-
-def pick_period(settings: BoardSettings, kind: str, at_ms: int) -> Period:
-    """The board's period of that kind at an instant. Raises InvalidInput naming the kinds there are."""
-    for known in settings.periods:
-        if known == kind:
-            return period(known, at_ms)
-    raise InvalidInput(
-        f"The board has no period {kind!r}; it has {', '.join(settings.periods)}.",
-        ("/period", f"one of {', '.join(settings.periods)}"),
-    )
+def _season_ends(board: Board, now_ms: int) -> int | None:
+    ends = [period.end_ms for period in open_periods(board, now_ms) if period.kind == "season"]
+    return ends[0] if ends and ends[0] < LAST_MS else None
 
 
 def _parse(name: str, reply: Sequence[bytes | None]) -> Board | None:
-    revision, settings = reply
+    revision, settings, seasons, life = reply
     if revision is None or settings is None:
         return None
     stored = json.loads(settings)
     stored["periods"] = tuple(stored["periods"])
     stored["columns"] = tuple(Column(**column) for column in stored.get("columns", ()))
     stored["review"] = Review(**stored["review"]) if stored.get("review") else None
-    return Board(name, BoardSettings(**stored), revision.decode())
+    stored["season"] = Season(**stored["season"]) if stored.get("season") else None
+    starts = tuple(json.loads(seasons or b"[]"))
+    return Board(name, BoardSettings(**stored), revision.decode(), (life or b"").decode(), starts)

@@ -1,14 +1,14 @@
 """Periods: which hour, day, week or month an instant belongs to. All of them in UTC; weeks are ISO weeks, from Monday.
 
-Owns: names and bounds of periods. Leaves to others: keys, clocks (instants are handed in).
+Owns: what a period is, names and bounds of these. Leaves to others: seasons and what a board has (`calendars.py`), keys,
+clocks (instants are handed in).
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import cast
 
 from dashboard.errors import InvalidInput
-from dashboard.values import PeriodKind
+from dashboard.values import CalendarKind, PeriodKind
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_MS = -62_135_596_800_000
@@ -20,7 +20,7 @@ LAST_MS = 253_370_764_800_000
 @dataclass(frozen=True, slots=True)
 class Period:
     """One span of time. `id` names its ranking (`all`, `hour:2026-11-23T12`, `day:2026-11-23`, `week:2026-W48`,
-    `month:2026-11`); it holds from `start_ms` (inclusive) until `end_ms` (exclusive).
+    `month:2026-11`, `season:2026-11-01T00:00Z`, `season:3`); it holds from `start_ms` (inclusive) until `end_ms` (exclusive).
     """
 
     id: str
@@ -32,7 +32,7 @@ class Period:
 ALL = Period("all", "all", FIRST_MS, LAST_MS)
 
 
-def period(kind: PeriodKind, at_ms: int) -> Period:
+def period(kind: CalendarKind, at_ms: int) -> Period:
     """The period of that kind to which the instant belongs. Raises InvalidInput outside the years 1 to 9998."""
     if not FIRST_MS <= at_ms < LAST_MS:
         raise InvalidInput(f"{at_ms} ms lies outside the years 1 to 9998")
@@ -50,18 +50,6 @@ def period(kind: PeriodKind, at_ms: int) -> Period:
         return _period(f"week:{year:04}-W{week:02}", kind, monday, monday + timedelta(days=7))
     first = day.replace(day=1)
     return _period(f"month:{first.date().isoformat()[:7]}", kind, first, (first + timedelta(days=31)).replace(day=1))
-
-
-def period_of(id: str) -> Period:
-    """The period that has this id."""
-    kind, _, name = id.partition(":")
-    if kind == "all":
-        return ALL
-    if kind == "week":
-        day = datetime.strptime(f"{name}-1", "%G-W%V-%u")
-    else:
-        day = datetime.fromisoformat({"hour": f"{name}:00", "month": f"{name}-01"}.get(kind, name))
-    return period(cast(PeriodKind, kind), to_ms(day.replace(tzinfo=UTC)))
 
 
 def _period(id: str, kind: PeriodKind, start: datetime, end: datetime) -> Period:

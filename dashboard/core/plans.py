@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from dashboard.core.boards import kept_until_ms, open_periods
+from dashboard.core.calendars import kept_until_ms, open_periods
 from dashboard.core.periods import Period, rfc3339
 from dashboard.core.runs import rules
 from dashboard.errors import (
@@ -43,6 +43,7 @@ class Plan:
     def __init__(
         self, board: Board, scores: Sequence[Score], now_ms: int, mark: Mark | None, once: Once | None = None
     ) -> None:
+        self._board = board
         self._settings = board.settings
         self._scores = scores
         self._now_ms = now_ms
@@ -50,7 +51,7 @@ class Plan:
         self._ids: list[str] = []
         self.results: list[Result | ScorecastError] = []
         self.sent: list[int] = []
-        current = open_periods(board.settings, now_ms)
+        current = open_periods(board, now_ms)
         self._rankings: dict[Period, int] = {period: i for i, period in enumerate(current, 1)}
         usual = ",".join(str(i) for i in self._rankings.values())
         items: list[str | int] = []
@@ -76,6 +77,7 @@ class Plan:
             *(key for period in self._rankings for key in keys.standings(name, period.id, board.settings.key)),
             *(keys.submitted(name, id) for id in self._ids),
             *([keys.answered(name, once.digest)] if once else ()),
+            keys.unarchived(name),
         ]
         self.args: list[str | int] = [board.revision, keys.CHANGED, name, rules(board.settings)]
         self.args += [max(now_ms - TRUST_MS, *(p.start_ms for p in current))]
@@ -164,7 +166,7 @@ class Plan:
                 ("/at", "lies in the future"),
             )
         places = []
-        for period in open_periods(self._settings, at_ms):
+        for period in open_periods(self._board, at_ms):
             if not never_late and period.end_ms + 1000 * self._settings.late_s <= self._now_ms:
                 raise TooLate(
                     f"{period.id} closed at {rfc3339(period.end_ms)}; this board takes late scores for "

@@ -1,21 +1,22 @@
 """Rankings: reading who stands where.
 
-Owns: rows, cursors, percentile. Leaves to others: settings (`boards.py`), writing (`scores.py`). Every answer names the
-version of the board that it shows; rows and version are read in one atomic step.
+Owns: rows, percentile. Leaves to others: settings (`boards.py`), writing (`scores.py`), cursors (`cursors.py`), the
+archive (`archive.py`). Every answer names the version of the board that it shows; rows and version are read in one atomic
+step.
 """
 
-import base64
-import binascii
-import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from dashboard.core.boards import Boards, pick_period
+from dashboard.core.archive import Archive
+from dashboard.core.boards import Boards
+from dashboard.core.calendars import period_of, pick_period
 from dashboard.core.clock import Clock
+from dashboard.core.cursors import open_cursor, write_cursor
+from dashboard.core.periods import Period
 from dashboard.core.runs import ranked, rules, standing, width
-from dashboard.errors import BadCursor, PlayerNotFound, StoreUnavailable
+from dashboard.errors import PlayerNotFound, StoreUnavailable
 from dashboard.store import keys
 from dashboard.store.client import Client
 from dashboard.store.scripts import Scripts, answering
@@ -56,13 +57,19 @@ def percentile(rank: int, players: int) -> float:
 
 
 class Rankings:
-    """Reads boards. Period arguments are kinds (`all`, `day`, ...); `at_ms` picks which one, None the open one."""
+    """Reads boards. Period arguments are kinds (`all`, `day`, ...); `at_ms` picks which one, None the open one.
 
-    def __init__(self, client: Client, scripts: Scripts, boards: Boards, clock: Clock) -> None:
+    A ranking that is over and no longer in Redis is read from the archive, with two reads there.
+    """
+
+    def __init__(
+        self, client: Client, scripts: Scripts, boards: Boards, clock: Clock, archive: Archive | None = None
+    ) -> None:
         self._client = client
         self._scripts = scripts
         self._boards = boards
         self._clock = clock
+        self._archive = archive
 
     def top(
         self,
@@ -78,7 +85,7 @@ class Rankings:
         A cursor remembers a row, not a number: scores that change elsewhere make it neither repeat nor skip a row that
         stayed where it was. Raises BoardNotFound, BadCursor, InvalidInput (period). One round trip.
         """
-        where: Sequence[str | int] = ("at", 0) if cursor is None else ("after", *_open_cursor(cursor))
+        where: Sequence[str | int] = ("at", 0) if cursor is None else ("after", *open_cursor(cursor))
         return self._rows(board, kind, at_ms, limit, where)
 
     def around(self, board: str, player: str, kind: str = "all", *, radius: int = 5, at_ms: int | None = None) -> Page:
@@ -99,11 +106,37 @@ class Rankings:
         rows = tuple(sorted(page.rows, key=lambda row: row.rank))
         return replace(page, rows=rows, next=None, missing=tuple(player for player in wanted if player not in here))
 
+    def periods(self, board: str, kind: str) -> list[Period]:
+        """The board's periods of one kind that have a ranking, newest first. Raises BoardNotFound, InvalidInput.
+
+        Two round trips.
+        """
+        for _ in range(ATTEMPTS):
+            known = self._boards.get(board)
+            kind = pick_period(known, kind, self._clock.now_ms()).kind
+            revision, ids = self._boards.rankings(board)
+            if not self._boards.is_current(known, revision.encode()):
+                continue
+            mine = [period_of(known, id) for id in ids if id.partition(":")[0] == kind]
+            with answering(), self._client.pipeline(transaction=False) as pipe:
+                for period in mine:
+                    pipe.exists(keys.standings(board, period.id, known.settings.key)[0])
+                found = [period for period, exists in zip(mine, pipe.execute(), strict=True) if exists]
+            return sorted(found, key=lambda period: period.start_ms, reverse=True)
+        raise _restless(board)
+
+    def rows(self, board: Board, period_id: str, start: int, limit: int) -> tuple[Standing, ...]:
+        """Rows of a ranking in Redis behind the first `start`. One round trip."""
+        names = [keys.board(board.name), *keys.standings(board.name, period_id)]
+        _, _, _, _, *flat = self._scripts.read("read_rows", names, [rules(board.settings), limit, "at", start])
+        cells = zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True)
+        return tuple(standing(board.settings, *cell) for cell in cells)
+
     def distribution(self, board: str, kind: str = "all") -> Distribution:
         """Players by score in at most BINS bins of one round width. One round trip."""
-        known, period_id = self._ranking(board, kind, None)
+        known, period = self._ranking(board, kind, None)
         reply = self._scripts.read(
-            "read_distribution", [keys.standings(board, period_id, known.settings.key)[0]], [BINS]
+            "read_distribution", [keys.standings(board, period.id, known.settings.key)[0]], [BINS]
         )
         if not reply:
             return Distribution(0, 1, ())
@@ -149,26 +182,35 @@ class Rankings:
 
     def _rows(self, board: str, kind: str, at_ms: int | None, limit: int, where: Sequence[str | int]) -> Page:
         for _ in range(ATTEMPTS):
-            known, period_id = self._ranking(board, kind, at_ms)
-            names = [keys.board(board), *keys.standings(board, period_id, known.settings.key)]
+            known, period = self._ranking(board, kind, at_ms)
+            names = [keys.board(board), *keys.standings(board, period.id, known.settings.key)]
             revision, version, players, start, *flat = self._scripts.read(
                 "read_rows", names, [rules(known.settings), limit, *where]
             )
             if not self._boards.is_current(known, revision):
                 continue
+            if not players and (page := self._archived(known, period, limit, where)) is not None:
+                return page
             if start < 0:
-                raise PlayerNotFound(f"There is no player {where[1]!r} on the board {board!r} ({period_id}).")
+                raise PlayerNotFound(f"There is no player {where[1]!r} on the board {board!r} ({period.id}).")
             members, scores, ranks, data = flat[::4], flat[1::4], flat[2::4], flat[3::4]
             cells = zip(members, scores, ranks, data, strict=True)
             rows = tuple(standing(known.settings, *cell) for cell in cells)
             more = bool(rows) and start + len(rows) < players
-            next = _cursor(rows[-1].score, members[-1].decode()) if more else None
-            return Page(board, period_id, players, int(version), rows, next)
+            next = write_cursor(rows[-1].score, members[-1].decode()) if more else None
+            return Page(board, period.id, players, int(version), rows, next)
         raise _restless(board)
 
-    def _ranking(self, board: str, kind: str, at_ms: int | None) -> tuple[Board, str]:
+    def _ranking(self, board: str, kind: str, at_ms: int | None) -> tuple[Board, Period]:
         known = self._boards.get(board)
-        return known, pick_period(known.settings, kind, self._clock.now_ms() if at_ms is None else at_ms).id
+        return known, pick_period(known, kind, self._clock.now_ms() if at_ms is None else at_ms)
+
+    def _archived(self, board: Board, period: Period, limit: int, where: Sequence[str | int]) -> Page | None:
+        """A page from the archive, None where it has nothing of that period."""
+        if self._archive is None or period.end_ms > self._clock.now_ms():
+            return None
+        ranking = self._archive.find(board.name, board.life, period.id)
+        return None if ranking is None else self._archive.page(ranking, width(board.settings), limit, where)
 
 
 def _usable(replies: Sequence[Any], nothing: Any) -> list[Any]:
@@ -181,19 +223,3 @@ def _usable(replies: Sequence[Any], nothing: Any) -> list[Any]:
 
 def _restless(board: str) -> StoreUnavailable:
     return StoreUnavailable(f"The board {board!r} keeps changing; try again.")
-
-
-def _cursor(score: float, member: str) -> str:
-    text = json.dumps([score, member], ensure_ascii=False, separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _open_cursor(cursor: str) -> tuple[str, str]:
-    try:
-        score, member = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if type(score) in (int, float) and abs(score) < math.inf and type(member) is str:
-            member.encode()
-            return repr(score), member
-    except (ValueError, TypeError, binascii.Error, RecursionError):
-        pass
-    raise BadCursor("This cursor was not made by this server: take `next` from a page.", ("/cursor", "unknown"))

@@ -8,8 +8,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from dashboard.core.boards import Boards, kept_until_ms
-from dashboard.core.periods import period_of, rfc3339
+from dashboard.core.boards import Boards
+from dashboard.core.calendars import kept_until_ms, period_of
+from dashboard.core.periods import rfc3339
 from dashboard.core.runs import rules
 from dashboard.core.scores import Scores
 from dashboard.errors import BoardNotFound, NotInReview, PlayerNotFound, ScorecastError, StoreUnavailable
@@ -39,7 +40,8 @@ class Removals:
         """
         for _ in range(ATTEMPTS):
             known, ids = self._picture(board)
-            names = [*self._names(board), *(key for id in ids for key in keys.standings(board, id, known.settings.key))]
+            rankings = (key for id in ids for key in keys.standings(board, id, known.settings.key))
+            names = [*self._names(board), *rankings, keys.unarchived(board)]
             how = "hidden" if hide else "removed"
             reply = self._scripts.write("remove_player", names, [*self._head(known), player, reason, by, how, *ids])
             if reply[0] == b"ok":
@@ -63,11 +65,12 @@ class Removals:
             args: list[Any] = [*self._head(known), player, reason, by, record]
             names = self._names(board)
             for id in json.loads(record)["held"]:
-                over_ms = kept_until_ms(known.settings, period_of(id))
+                over_ms = kept_until_ms(known.settings, period_of(known, id))
                 if over_ms is not None and over_ms <= 1000 * seconds:
                     continue
                 names += keys.standings(board, id, known.settings.key)
-                args += [id, "" if over_ms is None else over_ms]
+                args.append(id)
+            names.append(keys.unarchived(board))
             reply = self._scripts.write("restore_player", names, args)
             if reply[0] == b"ok":
                 return str(reply[2].decode())

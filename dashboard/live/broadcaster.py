@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from threading import Condition, Event, Lock
 
-from dashboard.core.boards import ABSENT, Boards, Version, pick_period
+from dashboard.core.boards import ABSENT, Boards, Version
+from dashboard.core.calendars import pick_period
 from dashboard.core.clock import Clock
 from dashboard.core.rankings import Rankings
 from dashboard.errors import BoardNotFound, InvalidInput, StoreUnavailable, SyncTimeout
@@ -219,7 +220,7 @@ class Broadcaster:
         if board.revision != version.revision:
             board = self._boards.read(topic.board) or board
         try:
-            return board, pick_period(board.settings, topic.period, self._clock.now_ms()).id
+            return board, pick_period(board, topic.period, self._clock.now_ms()).id
         except InvalidInput:  # a viewer waited for a board that then came without this period
             if strict:
                 raise

@@ -42,6 +42,11 @@ def periods(name: str) -> str:
     return f"{PREFIX}board:{{{name}}}:periods"
 
 
+def unarchived(name: str) -> str:
+    """Hash period -> the board's version at the last change, of the rankings that are not archived as they stand."""
+    return f"{PREFIX}board:{{{name}}}:unarchived"
+
+
 def events(name: str) -> str:
     """Stream: one entry per accepted score and per removal, bounded."""
     return f"{PREFIX}board:{{{name}}}:events"

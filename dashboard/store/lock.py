@@ -83,7 +83,7 @@ class Locks:
 
     @contextmanager
     def hold(self, name: str, *, ttl_s: float = 10.0, wait_s: float = 0.0, owner: str = OWNER) -> Iterator["Held"]:
-        """`with locks.hold("season:close", wait_s=5) as held:` holds the lock, renewed, until the block ends.
+        """`with locks.hold("season:arena", wait_s=5) as held:` holds the lock, renewed, until the block ends.
 
         Raises LockHeld, StoreUnavailable; what the block raises passes through. A release that comes too late is logged.
         """

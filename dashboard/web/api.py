@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.core.analytics import Analytics, as_point
 from dashboard.core.boards import Boards
+from dashboard.core.periods import FIRST_MS, LAST_MS, Period, rfc3339
 from dashboard.core.rankings import Place, Rankings
 from dashboard.core.scores import Scores, clean_player
 from dashboard.values import Board, Page
@@ -95,6 +96,12 @@ def make_api(
         page = rankings.standings(models.clean_name(board), players, query.period, at_ms=query.at)
         return jsonify(_page(page) | {"missing": page.missing})
 
+    @api.get("/boards/<board>/periods")
+    def periods(board: str) -> ResponseReturnValue:
+        query = models.validate(models.PeriodsQuery, request.args.to_dict(), "query")
+        found = rankings.periods(models.clean_name(board), query.kind)
+        return jsonify({"periods": [_period(period) for period in found]})
+
     @api.get("/boards/<board>/history")
     def history(board: str) -> ResponseReturnValue:
         query = models.validate(models.HistoryQuery, request.args.to_dict(), "query")
@@ -109,7 +116,17 @@ def make_api(
 
 def _board(board: Board) -> dict[str, Any]:
     settings = {name: value for name, value in asdict(board.settings).items() if value is not None}
+    if board.settings.season is not None:
+        settings["season"] = board.settings.season.as_dict()
+    if board.season_ends_ms is not None:
+        settings["season_ends"] = rfc3339(board.season_ends_ms)
     return {"board": board.name, "players": board.players, **settings}
+
+
+def _period(period: Period) -> dict[str, Any]:
+    """Null where it has no beginning or no end yet."""
+    bounds = [None if ms in (FIRST_MS, LAST_MS) else rfc3339(ms) for ms in (period.start_ms, period.end_ms)]
+    return {"period_id": period.id, "from": bounds[0], "to": bounds[1]}
 
 
 def _head(read: Page | Place) -> dict[str, Any]:

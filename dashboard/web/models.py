@@ -19,11 +19,24 @@ from pydantic import (
     model_validator,
 )
 
+from dashboard.core.cron import clean_cron, clean_zone
 from dashboard.core.periods import parse_time
 from dashboard.core.scores import BATCH, clean_data, clean_id, clean_player, clean_score
 from dashboard.errors import InvalidInput, ScorecastError
 from dashboard.store.keys import PAYMENTS, PREFIX
-from dashboard.values import MAX_SCORE, BoardSettings, Column, Order, PeriodKind, Profile, Review, Rule, Score, Ties
+from dashboard.values import (
+    MAX_SCORE,
+    BoardSettings,
+    Column,
+    Order,
+    PeriodKind,
+    Profile,
+    Review,
+    Rule,
+    Score,
+    Season,
+    Ties,
+)
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.-]{0,63}")
 LISTED = 20
@@ -141,6 +154,23 @@ class ReviewIn(Model):
         return Review(**dict(self))
 
 
+class SeasonIn(Model):
+    """When seasons begin: by a cron expression in a zone, or by hand."""
+
+    cron: Annotated[str, AfterValidator(_with(clean_cron))] | None = None
+    zone: Annotated[str, AfterValidator(_with(clean_zone))] | None = None
+    manual: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "SeasonIn":
+        if (self.cron is None) != (self.manual is True) or (self.manual and self.zone is not None):
+            raise ValueError('either {"cron": ..., "zone": ...} or {"manual": true}')
+        return self
+
+    def value(self) -> Season:
+        return Season(self.cron, self.zone or "UTC")
+
+
 class BoardIn(Model):
     """A board's settings, whole: what is left out has its default."""
 
@@ -158,6 +188,7 @@ class BoardIn(Model):
     writers: Literal["clients", "operators"] = "clients"
     id_s: int = Field(86_400, ge=60, le=366 * 86_400)
     key: Annotated[str | None, AfterValidator(_shared_key)] = Field(None, min_length=1, max_length=512)
+    season: SeasonIn | None = None
     title: str | None = Field(None, min_length=1, max_length=80)
     unit: str | None = Field(None, min_length=1, max_length=20)
 
@@ -170,12 +201,15 @@ class BoardIn(Model):
                 "a board on a key of other programs has ties plain or shared, no columns, and the period all: "
                 "other programs write plain members and know no periods"
             )
+        if ("season" in self.periods) != (self.season is not None):
+            raise ValueError("`season` says when seasons begin, where `periods` has them and only there")
         return self
 
     def value(self) -> BoardSettings:
         columns = tuple(column.value() for column in self.columns)
         review = self.review.value() if self.review else None
-        return BoardSettings(**(dict(self) | {"columns": columns, "review": review}))
+        season = self.season.value() if self.season else None
+        return BoardSettings(**(dict(self) | {"columns": columns, "review": review, "season": season}))
 
 
 class StandingsIn(Model):
@@ -270,6 +304,10 @@ class ListQuery(_Query):
 class PeriodQuery(_Query):
     period: str = "all"
     at: Annotated[int | None, BeforeValidator(_with(lambda v: parse_time(int(v) if _is_integer(v) else v)))] = None
+
+
+class PeriodsQuery(_Query):
+    kind: str = "all"
 
 
 class TopQuery(PeriodQuery):

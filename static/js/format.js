@@ -28,8 +28,8 @@ export function span(seconds) {
   return `${Math.floor(s / 60)}:${two(s % 60)}`;
 }
 
-const PERIODS = { all: "All time", month: "Month", week: "Week", day: "Day", hour: "Hour" };
-const SAID = { all: "", month: " this month", week: " this week", day: " today", hour: " this hour" };
+const PERIODS = { all: "All time", season: "Season", month: "Month", week: "Week", day: "Day", hour: "Hour" };
+const SAID = { all: "", season: " this season", month: " this month", week: " this week", day: " today", hour: " this hour" };
 /** Periods from the longest to the shortest; names we do not know keep their order at the end. */
 export const sortPeriods = (periods) => {
   const known = Object.keys(PERIODS);
@@ -39,14 +39,16 @@ export const periodName = (period) => PERIODS[period] ?? period.charAt(0).toUppe
 /** The end of a sentence: "on this board this week". */
 export const periodSaid = (period) => SAID[period] ?? ` in period ${period}`;
 
-/** When the running period ends (UTC calendar, weeks from Monday), in ms since the epoch; null for one without an end. */
-export function periodEnd(period, now_ms) {
+/** When the running period ends (UTC calendar, weeks from Monday; a season's end stands with the board), in ms since the
+    epoch; null for one without an end. */
+export function periodEnd(period, now_ms, { season_ends } = {}) {
   const d = new Date(now_ms), [y, m, day] = [d.getUTCFullYear(), d.getUTCMonth(), d.getUTCDate()];
   switch (period) {
     case "month": return Date.UTC(y, m + 1, 1);
     case "week": return Date.UTC(y, m, day + 7 - ((d.getUTCDay() + 6) % 7));
     case "day": return Date.UTC(y, m, day + 1);
     case "hour": return Date.UTC(y, m, day, d.getUTCHours() + 1);
+    case "season": { const ends = Date.parse(season_ends); return ends > now_ms ? ends : null; }
     default: return null;
   }
 }

@@ -1,9 +1,23 @@
 """What a board has to hold and show, step by step, as plain Python lists: slow, short, and without Redis."""
 
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from dashboard.core.periods import period
-from dashboard.values import MAX_SCORE, BoardSettings, Score, Standing
+from dashboard.values import MAX_SCORE, BoardSettings, PeriodKind, Score, Season, Standing
+
+SEASON = Season("0 6 * * 1", "Europe/Berlin")
+
+
+def period_id(kind: PeriodKind, at_ms: int) -> str:
+    """The period of an instant. A season begins on Mondays at six in Berlin."""
+    if kind != "season":
+        return period(kind, at_ms).id
+    here = datetime.fromtimestamp(at_ms // 1000, ZoneInfo("Europe/Berlin")).replace(tzinfo=None)
+    start = (here - timedelta(days=here.weekday())).replace(hour=6, minute=0, second=0)
+    start -= timedelta(days=7 * (here < start))
+    return f"season:{start.replace(tzinfo=ZoneInfo('Europe/Berlin')).astimezone(UTC):%Y-%m-%dT%H:%M}Z"
 
 
 @dataclass(frozen=True)
@@ -97,7 +111,7 @@ class Book:
     def submit(self, score: Score, now_ms: int) -> Outcome | str:
         """Apply one score; what has to be answered, or why it is refused."""
         at_ms = now_ms if score.at_ms is None else score.at_ms
-        ids = [period(kind, at_ms).id for kind in self.settings.periods]
+        ids = [period_id(kind, at_ms) for kind in self.settings.periods]
         how, mine = self.apart.get(score.player, ("", {}))
         hidden = how == "hidden"
         olds = {id: mine.get(id) if hidden else self.held.get(id, {}).get(score.player) for id in ids}

@@ -274,7 +274,7 @@ def test_a_deleted_board_leaves_nothing_behind(parts: Parts, board: str) -> None
     neighbour = f"{board}:rank:all"
     for name in (board, neighbour):
         fill(parts, name)
-    assert len(stored(parts.client, board)) == 7 + 4
+    assert len(stored(parts.client, board)) == 7 + 5
     before = stored(parts.client, neighbour)
     parts.boards.delete(board)
     assert stored(parts.client, board) == {}

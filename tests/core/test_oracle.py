@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from dashboard.core.cron import season_at
 from dashboard.core.periods import period
 from dashboard.errors import (
     IdempotencyConflict,
@@ -27,12 +28,13 @@ from dashboard.errors import (
 )
 from dashboard.parts import Parts
 from dashboard.store.once import Once
-from dashboard.values import MAX_SCORE, BoardSettings, Column, PeriodKind, Result, Score, Standing
-from tests.core.oracle import Book, Outcome, Run
+from dashboard.values import MAX_SCORE, BoardSettings, CalendarKind, Column, PeriodKind, Result, Score, Standing
+from tests.core.oracle import SEASON, Book, Outcome, Run, period_id
 
-KINDS: tuple[PeriodKind, ...] = ("all", "hour", "day", "week", "month")
+CALENDAR: tuple[CalendarKind, ...] = ("hour", "day", "week", "month")
+KINDS: tuple[PeriodKind, ...] = ("all", *CALENDAR, "season")
 NOW_MS = int(time.time() * 1000)
-BOUNDS = [period(kind, NOW_MS).start_ms for kind in KINDS[1:]]
+BOUNDS = [period(kind, NOW_MS).start_ms for kind in CALENDAR] + [season_at(SEASON.cron or "", SEASON.zone, NOW_MS)[0]]
 INSTANTS = sorted({NOW_MS, *BOUNDS, *(ms - 1 for ms in BOUNDS), *(ms - 40 * 86_400_000 for ms in BOUNDS)})
 ERRORS = {"range": ScoreOutOfRange, "match": ScoreMismatch, "step": StepTooLarge}
 
@@ -77,6 +79,7 @@ class Oracle(RuleBasedStateMachine):
             min=low,
             max=high,
             max_step=step,
+            season=SEASON if "season" in kinds else None,
         )
         self.parts.boards.put(self.board, self.settings)
         self.mine = self.book(self.settings)
@@ -191,7 +194,7 @@ class Oracle(RuleBasedStateMachine):
     @rule(player=players, at_ms=instants, radius=st.integers(0, 4), which=st.integers(0, 3))
     def look_up(self, player: str, at_ms: int, radius: int, which: int) -> None:
         kind = self.settings.periods[which % len(self.settings.periods)]
-        rows = self.mine.rows(period(kind, at_ms).id)
+        rows = self.mine.rows(period_id(kind, at_ms))
         at = next((i for i, row in enumerate(rows) if row.player == player), None)
         mine = None if at is None else rows[at]
         page = self.parts.rankings.standings(self.board, [player, "nobody"], kind, at_ms=at_ms)
@@ -220,7 +223,7 @@ class Oracle(RuleBasedStateMachine):
             if cursor is None:
                 break
             assert len(page.rows) == limit
-        assert timeless(rows) == self.mine.rows(period(kind, at_ms).id)
+        assert timeless(rows) == self.mine.rows(period_id(kind, at_ms))
 
     @invariant()
     def tops_are_equal(self) -> None:
@@ -228,7 +231,7 @@ class Oracle(RuleBasedStateMachine):
             return
         board = self.parts.boards.get(self.board)
         for kind in self.settings.periods:
-            id = period(kind, NOW_MS).id
+            id = period_id(kind, NOW_MS)
             page = self.parts.rankings.top(self.board, kind, limit=1000, at_ms=NOW_MS)
             assert timeless(page.rows) == self.mine.rows(id), (timeless(page.rows), self.mine.rows(id))
             assert (page.players, page.version) == (len(page.rows), self.mine.version)
@@ -325,4 +328,4 @@ def test_a_wrong_oracle_is_found_out(parts: Parts, wrong: type[Book]) -> None:
 
 def test_times_of_the_oracle_cross_every_bound() -> None:
     for kind in KINDS[1:]:
-        assert len({period(kind, ms).id for ms in INSTANTS}) > 1
+        assert len({period_id(kind, ms) for ms in INSTANTS}) > 1

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from dashboard.core.periods import ALL, FIRST_MS, LAST_MS, Period, parse_time, period, rfc3339, to_ms
 from dashboard.errors import InvalidInput
-from dashboard.values import PeriodKind
+from dashboard.values import CalendarKind
 
 DAY_MS = 86_400_000
-KINDS: tuple[PeriodKind, ...] = ("day", "week", "month")
+KINDS: tuple[CalendarKind, ...] = ("day", "week", "month")
 kinds = st.sampled_from(KINDS)
 instants = st.one_of(
     st.integers(FIRST_MS, LAST_MS - 1),
@@ -41,14 +41,14 @@ def ms(text: str) -> int:
         ("month", "9998-12-31", ("month:9998-12", "9998-12-01", "9999-01-01")),
     ],
 )
-def test_an_instant_belongs_to_its_day_week_and_month(kind: PeriodKind, at: str, expected: tuple[str, ...]) -> None:
+def test_an_instant_belongs_to_its_day_week_and_month(kind: CalendarKind, at: str, expected: tuple[str, ...]) -> None:
     id, start, end = expected
     assert period(kind, ms(at)) == Period(id, kind, ms(start), ms(end))
 
 
 @given(kind=kinds, at_ms=instants)
 @settings(max_examples=300)
-def test_periods_cover_all_time_without_gap_or_overlap(kind: PeriodKind, at_ms: int) -> None:
+def test_periods_cover_all_time_without_gap_or_overlap(kind: CalendarKind, at_ms: int) -> None:
     mine = period(kind, at_ms)
     assert mine.start_ms <= at_ms < mine.end_ms
     assert period(kind, max(mine.start_ms, FIRST_MS)) == mine
@@ -59,7 +59,7 @@ def test_periods_cover_all_time_without_gap_or_overlap(kind: PeriodKind, at_ms: 
 
 @given(kind=kinds, one=instants, other=instants)
 @settings(max_examples=300)
-def test_two_instants_share_an_id_only_where_they_share_the_period(kind: PeriodKind, one: int, other: int) -> None:
+def test_two_instants_share_an_id_only_where_they_share_the_period(kind: CalendarKind, one: int, other: int) -> None:
     assert (period(kind, one).id == period(kind, other).id) == (period(kind, one) == period(kind, other))
 
 
@@ -75,7 +75,7 @@ def test_all_is_one_period(at_ms: int) -> None:
 
 @pytest.mark.parametrize("at_ms", [FIRST_MS - 1, LAST_MS, 10**30, -(10**30)])
 @pytest.mark.parametrize("kind", ["all", *KINDS])
-def test_an_instant_without_a_calendar_name_is_refused(kind: PeriodKind, at_ms: int) -> None:
+def test_an_instant_without_a_calendar_name_is_refused(kind: CalendarKind, at_ms: int) -> None:
     with pytest.raises(InvalidInput, match="lies outside the years 1 to 9998"):
         period(kind, at_ms)
     with pytest.raises(InvalidInput, match="lies outside the years 1 to 9998"):

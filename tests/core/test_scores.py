@@ -14,11 +14,11 @@ from dashboard.core.scores import BATCH, clean_player, clean_score
 from dashboard.errors import InvalidInput, MarkMoved, PlayerNotFound, ScorecastError, ScoreOutOfRange, TooLate
 from dashboard.parts import Parts
 from dashboard.store import keys
-from dashboard.values import MAX_SCORE, BoardSettings, Mark, Order, PeriodKind, Result, Rule, Score
-from tests.core.times import DAY_MS, away_from_midnight, store_ms, wait_until_ms, with_host_clock
+from dashboard.values import MAX_SCORE, BoardSettings, CalendarKind, Mark, Order, PeriodKind, Result, Rule, Score
+from tests.core.times import DAY_MS, archiving_at, away_from_midnight, store_ms, wait_until_ms, with_host_clock
 from tests.stored import stored
 
-ALL_PERIODS: tuple[PeriodKind, ...] = ("all", "day", "week", "month")
+ALL_PERIODS: tuple[CalendarKind, ...] = ("all", "day", "week", "month")
 
 
 def submit(parts: Parts, board: str, player: str, score: int, at_ms: int | None = None) -> Result:
@@ -484,12 +484,15 @@ def test_a_ranking_expires_when_it_was_kept_long_enough_and_all_never(
     parts.boards.put(board, BoardSettings(periods=ALL_PERIODS, keep=keep, late_s=late_s))
     now = store_ms(parts.client)
     submit(parts, board, "a", 1)
+    parts.scores.submit(board, [Score("a", 2), Score("b", 1)])
+    assert set(_expiries(parts, board).values()) == {-1}  # until it is archived
+    archiving_at(parts, 100 * DAY_MS).archive_due()
     expected = {keys.ranking(board, "all"): -1}
     for kind in ("day", "week", "month"):
         mine = period(kind, now)
         expected[keys.ranking(board, mine.id)] = mine.end_ms + max(keep * LENGTH_MS[kind], 1000 * late_s)
     assert _expiries(parts, board) == expected
-    parts.scores.submit(board, [Score("a", 2), Score("b", 1)])  # control: later writes neither lengthen nor drop it
+    submit(parts, board, "a", 1)  # which changes nothing
     assert _expiries(parts, board) == expected
 
 
@@ -524,6 +527,7 @@ def test_history_too_old_to_be_kept_leaves_no_ranking_behind(parts: Parts, board
     assert held(parts, board) == {"a": 5, "b": 5, "c": 5}
     kept = {"all", period("day", at[-1]).id}
     assert set(_expiries(parts, board)) == {keys.ranking(board, id) for id in kept}
+    archiving_at(parts, 0).archive_due()
     assert all(expiry > now for key, expiry in _expiries(parts, board).items() if not key.endswith(":all"))
     assert set(parts.boards.periods(board)) == kept  # what is gone needs no deleting
     assert parts.removals.remove(board, "a", reason="r", by="b")

@@ -4,6 +4,8 @@ import time
 from dataclasses import replace
 
 from dashboard.core.analytics import Analytics
+from dashboard.core.archive import Archive
+from dashboard.core.archiving import Archiving
 from dashboard.core.boards import Boards
 from dashboard.core.clock import Clock
 from dashboard.core.rankings import Rankings
@@ -35,6 +37,13 @@ def away_from_midnight(client: Client) -> None:
         wait_until_ms(client, store_ms(client) + 30_000)
     elif into_ms < 10_000:
         wait_until_ms(client, store_ms(client) + 10_000)
+
+
+def archiving_at(parts: Parts, shift_ms: int, scripts: Scripts | None = None) -> Archiving:
+    """An archiver for which so much time has passed: what was open is over."""
+    clock = Clock(lambda: store_ms(parts.client) + shift_ms)
+    archive, hold = Archive(parts.sql), parts.locks.hold
+    return Archiving(parts.client, scripts or Scripts(parts.client), parts.boards, parts.rankings, archive, hold, clock)
 
 
 def with_host_clock(parts: Parts, shift_ms: int) -> Parts:

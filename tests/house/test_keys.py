@@ -21,8 +21,8 @@ from dashboard.store import keys
 from dashboard.store.client import Client
 from dashboard.store.once import Once
 from dashboard.store.redlock import Redlock
-from dashboard.values import BoardSettings, Column, Payment, Result, Review, Score
-from tests.core.times import DAY_MS, away_from_midnight, store_ms
+from dashboard.values import BoardSettings, Column, Payment, Result, Review, Score, Season
+from tests.core.times import DAY_MS, archiving_at, away_from_midnight, store_ms
 
 ROOT = Path(__file__).parents[2]
 KEY_ROWS = ("| `sc:", f"| `{keys.PAYMENTS}`")
@@ -43,7 +43,7 @@ PLACES = {
     "STREAM": "[^}]+",
     "NAME": r"[A-Za-z0-9][A-Za-z0-9:_.-]{0,63}",
     "ID": "[ -~]+",
-    "PERIOD": r"(?:all|hour:[0-9T-]+|day:[0-9-]+|week:[0-9W-]+|month:[0-9-]+)",
+    "PERIOD": r"(?:all|hour:[0-9T-]+|day:[0-9-]+|week:[0-9W-]+|month:[0-9-]+|season:[0-9TZ:-]+)",
 }
 
 
@@ -132,8 +132,12 @@ def use_everything(parts: Parts, folder: Path) -> None:
         parts.boards.fresh(board)
         parts.boards.all()
     use_columns_and_review(parts)
+    use_seasons(parts)
     parts.scores.submit("made-by-a-score", [Score("a", 1)])
     parts.boards.delete("gone:a.b")
+    archiving_at(parts, 50 * DAY_MS).archive_due()
+    for board in ("arena", "manual"):
+        parts.scores.submit(board, [Score("a", 1)])  # into what is archived by now
 
 
 def use_columns_and_review(parts: Parts) -> None:
@@ -158,6 +162,16 @@ def use_columns_and_review(parts: Parts) -> None:
     parts.removals.restore("columns", "c", reason="did not", by="operator")
     parts.scores.submit("columns", [Score("a", 3, None, {"time": 1})], once=Once("a" * 64, "print"))
     assert all((parts.removals.aside("columns"), parts.removals.audit("columns"), parts.removals.waiting("columns")))
+
+
+def use_seasons(parts: Parts) -> None:
+    """Seasons of both sorts."""
+    for board, season in (("cron", Season("0 0 1 * *", "Europe/Berlin")), ("manual", Season())):
+        parts.boards.put(board, BoardSettings(periods=("season", "all"), season=season))
+        parts.scores.submit(board, [Score("a", 1)])
+    parts.seasons.roll_over("manual")
+    parts.scores.submit("manual", [Score("a", 1)])
+    assert len(parts.rankings.periods("manual", "season")) == 2
 
 
 def use_the_toolbox(parts: Parts) -> None:
@@ -227,11 +241,17 @@ def test_a_deleted_board_left_no_key(used: Client) -> None:
     assert [key for of_row in found(used).values() for key in of_row if "gone" in key] == []
 
 
+def is_waiting(client: Client, key: str) -> bool:
+    """Whether it is of a ranking that is not archived, or never is."""
+    match = re.fullmatch(rf"sc:board:{{({PLACES['NAME']})}}:rank:({PLACES['PERIOD']})(:runs|:levels)?", key)
+    return match is not None and (match[2] == "all" or bool(client.hexists(keys.unarchived(match[1]), match[2])))
+
+
 @pytest.mark.parametrize("row", STORED, ids=lambda row: row.pattern)
 def test_type_and_life_are_as_documented(row: Row, used: Client) -> None:
     for key in found(used)[row.pattern]:
         assert used.type(key).decode().replace("zset", "sorted set") in row.kind.split(" or ")
-        mortal = "expire" in row.life and ":rank:all" not in key
+        mortal = "expire" in row.life and not is_waiting(used, key)
         if mortal:
             assert used.pexpiretime(key) > store_ms(used), key
         else:

@@ -25,11 +25,20 @@ test("periods end where the UTC calendar says", () => {
   assert.equal(f.periodEnd("week", monday), Date.UTC(2026, 10, 30));
   assert.equal(f.periodEnd("day", sunday), monday);
   assert.equal(f.periodEnd("month", Date.UTC(2026, 11, 31)), Date.UTC(2027, 0, 1));
+  assert.equal(f.periodEnd("hour", sunday), monday);
   assert.equal(f.periodEnd("all", sunday), null);
 });
 
+test("a season ends when its board says", () => {
+  const settings = { season_ends: "2026-11-30T23:00:00.000Z" }, end = Date.UTC(2026, 10, 30, 23);
+  assert.equal(f.periodEnd("season", end - 1, settings), end);
+  assert.equal(f.periodEnd("season", end, settings), null, "it has ended, and the next one is not known yet");
+  assert.equal(f.periodEnd("season", end - 1, {}), null, "one that is ended by hand");
+});
+
 test("tabs stand from long to short; a period of the board's own comes last", () => {
-  assert.deepEqual(f.sortPeriods(["day", "season-3", "all", "week", "month"]), ["all", "month", "week", "day", "season-3"]);
+  assert.deepEqual(f.sortPeriods(["hour", "day", "season-3", "all", "season", "week", "month"]),
+    ["all", "season", "month", "week", "day", "hour", "season-3"]);
   assert.equal(f.periodName("season-3"), "Season-3");
 });
 

@@ -16,7 +16,7 @@ from dashboard.live.doorbell import Doorbell
 from dashboard.live.topics import parse_topic
 from dashboard.parts import Parts
 from dashboard.store.client import connect
-from dashboard.values import BoardSettings, Result, Score
+from dashboard.values import BoardSettings, Result, Score, Season
 from tests.live.stage import Stage
 from tests.store.hold import wait_until
 
@@ -133,6 +133,22 @@ def test_a_period_that_ends_is_left_for_the_next_without_a_score(parts: Parts, b
     assert day.rows == top(parts, board, "day")
     assert [row["player"] for row in day.rows] == ["today"]
     assert whole.frames == 0, "the ranking of all times did not change"
+
+
+def test_who_watches_the_season_sees_the_next_one_begin(stage: Stage, parts: Parts, board: str) -> None:
+    parts.boards.put(board, BoardSettings(periods=("season", "all"), season=Season()))
+    post(parts, board, "a", 1)
+    season, whole = stage.subscribe("v", f"board:{board}:season"), stage.subscribe("v", f"board:{board}:all")
+    assert season.rows == whole.rows != []
+    parts.seasons.roll_over(board)
+    stage.broadcaster.ring(board)  # as the doorbell does, which the roll-over rings
+    stage.broadcaster.tick()
+    assert season.rows == []
+    assert len(whole.rows) == 1
+    post(parts, board, "b", 1)
+    stage.broadcaster.tick()
+    assert [row["player"] for row in season.rows] == ["b"]
+    assert season.rows == top(parts, board, "season")
 
 
 def test_a_period_the_board_does_not_have_is_refused_and_leaves_nothing(stage: Stage, parts: Parts, board: str) -> None:

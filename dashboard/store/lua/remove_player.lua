@@ -1,24 +1,26 @@
 -- Take a player off every period of a board; ranks close at once and the audit stream says who, why and what.
 -- KEYS[1] board hash  KEYS[2] events stream  KEYS[3] audit stream  KEYS[4] set of periods  KEYS[5] hash of those set aside
--- KEYS[6..] three per ranking: sorted set, runs, levels
+-- KEYS[6..] three per ranking: sorted set, runs, levels; last the hash of rankings that are not archived
 -- ARGV[1] revision  ARGV[2] channel  ARGV[3] board  ARGV[4] the board's rules as JSON  ARGV[5] player  ARGV[6] reason
 -- ARGV[7] by whom  ARGV[8] 'removed', or 'hidden': what is posted later counts where nobody sees it
 -- ARGV[9..] per ranking: period id
 -- Returns {'ok', periods left, event id}, {'absent'}, or {'revision'} (the board was changed, or one more period opened:
 --   read them again)
 local rules = cjson.decode(ARGV[4])
---@ runs.lua ranks.lua combine.lua
+--@ runs.lua ranks.lua combine.lua archive.lua
 local hash, events, audit, periods, apart = unpack(KEYS, 1, 5)
 local player, how = ARGV[5], ARGV[8]
-if redis.call('HGET', hash, 'revision') ~= ARGV[1] or redis.call('SCARD', periods) ~= (#KEYS - 5) / 3 then
+if redis.call('HGET', hash, 'revision') ~= ARGV[1] or redis.call('SCARD', periods) ~= (#KEYS - 6) / 3 then
   return {'revision'}
 end
 local aside = cjson.decode(redis.call('HGET', apart, player) or '{}')
 local held, count, said = {}, 0, {}
-for i = 6, #KEYS, 3 do
+local version = tonumber(redis.call('HGET', hash, 'version') or 0) + 1
+for i = 6, #KEYS - 1, 3 do
   local run, period = find_run(KEYS[i], KEYS[i + 1], player, false), ARGV[7 + i / 3]
   if run then
     move_run(KEYS[i], KEYS[i + 1], KEYS[i + 2], player, run, nil)
+    note_change(KEYS[#KEYS], period, version, unpack(KEYS, i, i + 2))
     held[period], count = keep_run(run), count + 1
     said[#said + 1], said[#said + 2] = period, text(run.score)
   end

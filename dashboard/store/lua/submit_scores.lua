@@ -2,7 +2,8 @@
 -- KEYS[1] board hash  KEYS[2] events stream  KEYS[3] history stream  KEYS[4] set of periods  KEYS[5] marks hash
 -- KEYS[6] hash of those set aside  KEYS[7] review stream  KEYS[8] gains hash
 -- KEYS[9..] three per ranking, sorted set, runs and levels: first of the periods open now, in the board's order, then of
---   those that late scores need; then one per score with an id; last that of the whole request, if it is to count once
+--   those that late scores need; then one per score with an id; then that of the whole request, if it is to count once; last
+--   the hash of rankings that are not archived
 -- ARGV[1] revision  ARGV[2] channel  ARGV[3] board  ARGV[4] the board's rules as JSON
 -- ARGV[5] ARGV[6] the caller's plan holds from (incl.) until (excl.), ms  ARGV[7] how many rankings are open now
 -- ARGV[8] number of rankings  ARGV[9] mark id or ''  ARGV[10] mark expected  ARGV[11] mark next
@@ -12,11 +13,12 @@
 --   number of its key) and print (of its body), data, approved (id of the entry in the review stream that this was), late
 --   (why it has no rankings)
 -- Returns {'ok', version, one reply per score} ('again' for 'ok': the request came before, these are the replies of then):
---   {score held or '', rank or -1, rank before or -1, changed 0|1, players, event id, id in the review stream or nothing}, or {reason, what is held} with a reason of 'range', 'step',
---   'match', 'conflict', 'full', 'gone', or {'late', why}; with a mark only the numbers, from 0, of the scores that are refused; or
---   {'revision'}, {'clock', now ms}, {'mark', stored mark}, {'conflict'}: the request came before with another body
+--   {score held or '', rank or -1, rank before or -1, changed 0|1, players, event id, id in the review stream or nothing},
+--   or {reason, what is held} with a reason of 'range', 'step', 'match', 'conflict', 'full', 'gone', or {'late', why}; with a
+--   mark only {number of a score from 0, reason, what is held} of those that are refused; or {'revision'}, {'clock', now ms},
+--   {'mark', stored mark}, {'conflict'}: the request came before with another body
 local rules = cjson.decode(ARGV[4])
---@ runs.lua ranks.lua
+--@ runs.lua ranks.lua archive.lua
 local hash, events, history, periods, marks, apart, review, gains = unpack(KEYS, 1, 8)
 local current, rankings = tonumber(ARGV[7]), tonumber(ARGV[8])
 local EVENTS, REVIEW, RING_MS = 10000, 10000, 50
@@ -33,7 +35,7 @@ if ARGV[9] ~= '' then
 end
 --@ pulse.lua combine.lua
 local quiet, scores = ARGV[9] ~= '', tonumber(stored[5] or 0)
-local reply, opened, any, taken, position = {'ok', ''}, {}, false, 0, nil
+local reply, touched, any, taken, position = {'ok', ''}, {}, false, 0, nil
 
 -- what a player has in ranking i, nil for nothing; `aside` is the record of one who is hidden
 local function read_run(i, player, aside)
@@ -89,8 +91,7 @@ local function take(player, score, at, where, more)
       changed = 1
       if aside then aside.held[ARGV[11 + 2 * move.i]] = keep_run(move.run)
       else
-        any = true
-        if not move.old or move.old.data == '' and move.run.data ~= '' then opened[move.i] = true end -- a key may be new
+        any, touched[move.i] = true, true
         if move.run.data ~= '' and not stored[8] then stored[8] = redis.call('HSET', hash, 'data', '1') end
         move_run(KEYS[6 + 3 * move.i], KEYS[7 + 3 * move.i], KEYS[8 + 3 * move.i], player, move.old, move.run)
       end
@@ -126,7 +127,7 @@ end
 -- what the request that says which it is was answered, score by score; nil where it did not come before
 local past, fresh
 if ARGV[12] ~= '' then
-  local seen = redis.call('GET', KEYS[#KEYS])
+  local seen = redis.call('GET', KEYS[#KEYS - 1])
   local life, was, replies = unpack(seen and cjson.decode(seen) or {})
   if life == stored[7] then
     if was ~= ARGV[12] then return {'conflict'} end
@@ -148,14 +149,14 @@ for a = start, #ARGV, 5 do
   elseif answer then reply[#reply + 1] = {(a - start) / 5, unpack(answer)} end
 end
 
-for i in pairs(opened) do
-  redis.call('SADD', periods, ARGV[11 + 2 * i])
-  for key = 6 + 3 * i, ARGV[12 + 2 * i] == '' and 0 or 8 + 3 * i do redis.call('PEXPIREAT', KEYS[key], ARGV[12 + 2 * i]) end
-end
 if ARGV[12] ~= '' and fresh then
-  redis.call('SET', KEYS[#KEYS], cjson.encode({stored[7], ARGV[12], {unpack(reply, 3)}}), 'PX', rules.id_ms)
+  redis.call('SET', KEYS[#KEYS - 1], cjson.encode({stored[7], ARGV[12], {unpack(reply, 3)}}), 'PX', rules.id_ms)
 end
 local version = tonumber(stored[2] or 0) + (any and 1 or 0)
+for i in pairs(touched) do
+  redis.call('SADD', periods, ARGV[11 + 2 * i])
+  note_change(KEYS[#KEYS], ARGV[11 + 2 * i], version, unpack(KEYS, 6 + 3 * i, 8 + 3 * i))
+end
 reply[2] = text(version)
 if position then
   redis.call('HSET', hash, 'version', text(version), 'position', position, 'bucket', text(bucket),

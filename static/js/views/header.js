@@ -7,7 +7,7 @@ const said = (settings) => settings.title || settings.board;
 /** @param actions go({ board?, period? }), reload() (fetch the list of boards again) */
 export function headerView(store, actions) {
   const pick = $("board-pick"), tabs = $("periods"), sub = $("sub");
-  let options = "", periods = "";
+  let options = "", periods = "", over = "";
 
   function boards() {
     const { place, boards: all } = store;
@@ -41,7 +41,11 @@ export function headerView(store, actions) {
 
   function line() {
     if (!store.shown) return;
-    const { players, settings, place, shown_ms: now_ms } = store, ends = periodEnd(place.period, now_ms);
+    const { players, settings, place, shown_ms: now_ms } = store, ends = periodEnd(place.period, now_ms, settings);
+    if (place.period === "season" && settings.season_ends && !ends && settings.season_ends !== over) {
+      over = settings.season_ends;
+      actions.reload(); // which says when the next one ends
+    }
     const parts = [`${count(players)} ${players === 1 ? "player" : "players"}`, ruleSaid(settings)];
     if (settings.unit) parts.push(settings.unit);
     if (ends) parts.push(`${place.period} ends in ${span((ends - now_ms) / 1000)}`);

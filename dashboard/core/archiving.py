@@ -1,0 +1,103 @@
+"""Archiving: from a ranking that is final to the archive, and its end in Redis.
+
+Owns: which rankings are due, copying them. Leaves to others: the archive (`archive.py`), calling it (`live/`).
+
+A ranking has no expiry until it is archived as it stands: what writes to it notes the board's version at that change,
+and the script that lets it expire does so only if that is still the one with which it was read.
+"""
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+from dashboard.core.archive import Archive, Archived
+from dashboard.core.boards import Boards
+from dashboard.core.calendars import kept_until_ms, period_of
+from dashboard.core.clock import Clock
+from dashboard.core.periods import Period
+from dashboard.core.plans import TRUST_MS
+from dashboard.core.rankings import Rankings
+from dashboard.errors import BoardNotFound, LockHeld, LockLost
+from dashboard.store import keys
+from dashboard.store.client import Client
+from dashboard.store.lock import Held
+from dashboard.store.scripts import Scripts, answering
+from dashboard.values import Board
+
+log = logging.getLogger(__name__)
+
+PART = 1000
+
+
+class Archiving:
+    """Archives what is due. Any number of processes may, each board is worked on by one at a time.
+
+    `hold(name)` holds a lock.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        scripts: Scripts,
+        boards: Boards,
+        rankings: Rankings,
+        archive: Archive,
+        hold: Callable[[str], AbstractContextManager[Held]],
+        clock: Clock,
+    ) -> None:
+        self._client = client
+        self._scripts = scripts
+        self._boards = boards
+        self._rankings = rankings
+        self._archive = archive
+        self._hold = hold
+        self._clock = clock
+
+    def archive_due(self) -> int:
+        """Archive every ranking whose period has taken its last late score; how many there were.
+
+        Raises StoreUnavailable, SourceUnavailable. Two round trips where nothing is due.
+        """
+        names = self._boards.names()
+        with answering(), self._client.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.hkeys(keys.unarchived(name))
+            found = pipe.execute()
+        waiting = {name: [id.decode() for id in ids] for name, ids in zip(names, found, strict=True) if ids}
+        return sum(self._archive_board(name, ids) for name, ids in waiting.items())
+
+    def _archive_board(self, name: str, ids: list[str]) -> int:
+        try:
+            if not self._due(self._boards.get(name), ids):
+                return 0
+            with self._hold(f"archive:{name}") as held:
+                board = self._boards.fresh(name)
+                return sum(self._copy(board, period, held) for period in self._due(board, ids))
+        except LockHeld:
+            log.debug("archive of %s: somebody is at it", name)
+        except (LockLost, BoardNotFound) as error:
+            log.warning("archive of %s: %s", name, error)
+        return 0
+
+    def _due(self, board: Board, ids: list[str]) -> list[Period]:
+        late_ms = 1000 * board.settings.late_s + 2 * TRUST_MS  # and what was planned before may yet come
+        now_ms = self._clock.now_ms()
+        return [period for id in ids if (period := period_of(board, id)).end_ms + late_ms <= now_ms]
+
+    def _copy(self, board: Board, period: Period, held: Held) -> bool:
+        with answering():
+            noted = self._client.hget(keys.unarchived(board.name), period.id)
+        over_ms = kept_until_ms(board.settings, period)
+        if noted is None or over_ms is None:
+            return False
+        was = self._archive.find(board.name, board.life, period.id)
+        if was is None or was.version != int(noted):
+            ranking = Archived(board.name, board.life, period.id, held.fence, int(noted), 0)
+            while rows := self._rankings.rows(board, period.id, ranking.players, PART):
+                held.check()
+                self._archive.add(ranking, ranking.players + 1, rows)
+                ranking = replace(ranking, players=ranking.players + len(rows))
+            self._archive.finish(ranking, self._clock.now_ms())
+        names = [keys.unarchived(board.name), *keys.standings(board.name, period.id)]
+        return bool(self._scripts.write("close_ranking", names, [period.id, noted, over_ms]))
