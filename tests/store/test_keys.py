@@ -38,6 +38,14 @@ def test_all_keys_of_a_board_share_a_slot() -> None:
     assert len(naive) > 1  # control: without the braces they would not
 
 
+def test_what_is_remembered_of_a_request_lies_where_it_was_done() -> None:
+    for there, remembered in (
+        (keys.board("a"), keys.answered("a", "d")),
+        (keys.PAYMENTS, keys.added(keys.PAYMENTS, "d")),
+    ):
+        assert key_slot(there.encode()) == key_slot(remembered.encode())
+
+
 def test_boards_are_spread_over_the_slots() -> None:
     assert len({key_slot(keys.board(f"board{n}").encode()) for n in range(100)}) > 90
 
