@@ -91,6 +91,9 @@ class Archiving:
         over_ms = kept_until_ms(board.settings, period)
         if noted is None or over_ms is None:
             return False
+        now_ms = self._clock.now_ms()
+        if over_ms <= now_ms:  # history, of which more may be on its way
+            over_ms = now_ms + over_ms - period.end_ms
         was = self._archive.find(board.name, board.life, period.id)
         if was is None or was.version != int(noted):
             ranking = Archived(board.name, board.life, period.id, held.fence, int(noted), 0)

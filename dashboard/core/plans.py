@@ -85,8 +85,8 @@ class Plan:
         self.args += [len(self._rankings), *((mark.id, mark.expected, mark.next) if mark else ("", "", ""))]
         self.args += [once.print if once else ""]
         for period in self._rankings:
-            expiry_ms = kept_until_ms(self._settings, period)
-            self.args += [period.id, "" if expiry_ms is None else expiry_ms]
+            over_ms = kept_until_ms(self._settings, period)
+            self.args += [period.id, "" if over_ms is None else over_ms if over_ms > now_ms else "history"]
         self.args += items
 
     def read(self, replies: Sequence[Sequence[bytes | int]]) -> list[Result | ScorecastError]:
@@ -173,20 +173,17 @@ class Plan:
                     f"{self._settings.late_s} s. Nothing was counted.",
                     ("/at", "too late for this board"),
                 )
-            expiry_ms = kept_until_ms(self._settings, period)
-            if never_late and expiry_ms is not None and expiry_ms <= self._now_ms:
-                continue  # its ranking would be gone at once
             places.append(self._rankings.setdefault(period, len(self._rankings) + 1))
-        if not places:
-            raise TooLate(
-                f"{rfc3339(at_ms)} lies in no period that this board still keeps (keep: {self._settings.keep})",
-                ("/at", "in no period that this board keeps"),
-            )
         return ",".join(str(place) for place in places)
 
     def _refusal(self, index: int, reply: Sequence[bytes | int]) -> ScorecastError:
         score, reason = self._scores[index], _text(reply[0])
         held = _text(reply[1]) if len(reply) > 1 else ""
+        if reason == "late" and not held:
+            return TooLate(
+                f"{rfc3339(score.at_ms or 0)} lies in no period that is still in Redis: its ranking is archived and final.",
+                ("/at", "archived"),
+            )
         if reason == "late":
             code, detail, errors = json.loads(held)
             kind = TooLate if code == TooLate.code else InvalidInput

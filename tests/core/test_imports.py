@@ -23,6 +23,7 @@ from dashboard.core.mappings import Condition, Mapping
 from dashboard.core.refusals import Refusal
 from dashboard.errors import ImportFailed, LockHeld, StoreUnavailable
 from dashboard.parts import Parts, open_parts
+from dashboard.store import keys
 from dashboard.store.lock import OWNER, Locks
 from dashboard.store.scripts import Scripts
 from dashboard.values import MAX_SCORE, BoardSettings
@@ -201,22 +202,22 @@ def test_history_counts_in_the_periods_in_which_it_was_played(parts: Parts, boar
     assert [(row.player, row.score) for row in january.rows] == [("B", 5), ("A", 4)]
 
 
-def test_history_leaves_no_ranking_of_a_period_that_is_over_for_good(parts: Parts, board: str, file: Path) -> None:
-    parts.boards.put(board, BoardSettings(rule="sum", periods=("all", "day")))
-    file.write_text("name,points,on\nA,3,1916-07-02\nB,4,1916-07-02\n", encoding="utf-8")
-    run(parts, Job(file, board, Mapping("name", "points", "on")))
-    assert found(parts, board) == {"A": 3, "B": 4}
-    assert parts.boards.periods(board) == ["all"]
-    assert list(parts.client.scan_iter(f"*{board}*1916*")) == []
-
-
-def test_history_that_fits_no_period_is_refused(parts: Parts, board: str, file: Path) -> None:
+def test_history_of_a_century_ago_has_its_rankings(parts: Parts, board: str, file: Path) -> None:
     parts.boards.put(board, BoardSettings(rule="sum", periods=("day",)))
+    file.write_text("name,points,on\nA,3,1916-07-02\nB,4,1916-07-02\n", encoding="utf-8")
+    assert run(parts, Job(file, board, Mapping("name", "points", "on"))).place.applied == 2
+    then = parts.rankings.top(board, "day", at_ms=-1_688_342_400_000)
+    assert [(row.player, row.score) for row in then.rows] == [("B", 4), ("A", 3)]
+
+
+def test_history_that_fits_no_period_in_redis_is_refused(parts: Parts, board: str, file: Path) -> None:
+    parts.boards.put(board, BoardSettings(rule="sum", periods=("day",)))
+    parts.client.sadd(keys.periods(board), "day:1916-07-02")  # archived, and expired
     file.write_text("name,points,on\nA,3,1916-07-02\n", encoding="utf-8")
     watch = At()
     place = run(parts, Job(file, board, Mapping("name", "points", "on")), watch).place
     assert (place.applied, place.refused) == (0, 1)
-    assert "lies in no period that this board still keeps" in watch.refusals[0].reason
+    assert "archived and final" in watch.refusals[0].reason
 
 
 def test_a_second_importer_is_told_who_is_at_it(parts: Parts, board: str, file: Path) -> None:

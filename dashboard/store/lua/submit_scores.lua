@@ -8,7 +8,7 @@
 -- ARGV[5] ARGV[6] the caller's plan holds from (incl.) until (excl.), ms  ARGV[7] how many rankings are open now
 -- ARGV[8] number of rankings  ARGV[9] mark id or ''  ARGV[10] mark expected  ARGV[11] mark next
 -- ARGV[12] print of the whole request's body, '' where that has no key
--- ARGV[13..] per ranking: period id, expiry in ms or ''; then per score: player, score, played at ms or '', its rankings
+-- ARGV[13..] per ranking: period id, until when it is kept in ms, '' for ever or 'history' (that is past); then per score: player, score, played at ms or '', its rankings
 --   as '1,3' ('' = none), and '' or as JSON what few have: columns, match ('none', or the score held as text), id (the
 --   number of its key) and print (of its body), data, approved (id of the entry in the review stream that this was), late
 --   (why it has no rankings)
@@ -54,16 +54,26 @@ local function find_suspicion(player, score, gain)
   if redis.call('HSET', gains, player, text(gained)) == 1 then redis.call('EXPIRE', gains, 2 * bounds.per_s) end
 end
 
+-- whether a ranking of long ago was archived and has left Redis: what came now would replace it
+local gone = {}
+local function is_gone(i)
+  if ARGV[12 + 2 * i] == 'history' and gone[i] == nil then
+    gone[i] = redis.call('EXISTS', KEYS[6 + 3 * i]) == 0 and redis.call('SISMEMBER', periods, ARGV[11 + 2 * i]) == 1
+  end
+  return gone[i]
+end
+
 -- one score: its reply
 local function take(player, score, at, where, more)
   local aside = stored[10] and cjson.decode(redis.call('HGET', apart, player) or '{}')
   aside = aside and aside.how == 'hidden' and aside or nil
   local moves = {}
-  for i in string.gmatch(where, '%d+') do
-    local old = read_run(tonumber(i), player, aside)
+  for word in string.gmatch(where, '%d+') do
+    local i = tonumber(word)
+    local old = read_run(i, player, aside)
     local run = combine(old, score, at, scores + taken, more)
     if not run then return {'range'} end
-    moves[#moves + 1] = {i = tonumber(i), old = old, run = run}
+    if not is_gone(i) then moves[#moves + 1] = {i = i, old = old, run = run} end
   end
   local first = moves[1]
   if not first then return {'late', more.late} end
@@ -87,7 +97,7 @@ local function take(player, score, at, where, more)
   end
   for _, move in ipairs(moves) do
     local expiry = ARGV[12 + 2 * move.i]
-    if move.run ~= move.old and (expiry == '' or tonumber(expiry) > now) then -- else it ended since the caller looked
+    if move.run ~= move.old and (expiry == '' or expiry == 'history' or tonumber(expiry) > now) then -- else it ended since the caller looked
       changed = 1
       if aside then aside.held[ARGV[11 + 2 * move.i]] = keep_run(move.run)
       else
