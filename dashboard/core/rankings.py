@@ -107,9 +107,9 @@ class Rankings:
         return replace(page, rows=rows, next=None, missing=tuple(player for player in wanted if player not in here))
 
     def periods(self, board: str, kind: str) -> list[Period]:
-        """The board's periods of one kind that have a ranking, newest first. Raises BoardNotFound, InvalidInput.
+        """The board's periods of one kind that have a ranking, here or in the archive, newest first.
 
-        Two round trips.
+        Raises BoardNotFound, InvalidInput. Two round trips, and one read there.
         """
         for _ in range(ATTEMPTS):
             known = self._boards.get(board)
@@ -121,7 +121,9 @@ class Rankings:
             with answering(), self._client.pipeline(transaction=False) as pipe:
                 for period in mine:
                     pipe.exists(keys.ranking(board, period.id))
-                found = [period for period, exists in zip(mine, pipe.execute(), strict=True) if exists]
+                found = {period for period, exists in zip(mine, pipe.execute(), strict=True) if exists}
+            if self._archive is not None:
+                found |= {period_of(known, id) for id in self._archive.periods(board, known.life, kind)}
             return sorted(found, key=lambda period: period.start_ms, reverse=True)
         raise _restless(board)
 

@@ -254,6 +254,7 @@ def test_seasons_are_archived_and_read_by_any_instant_in_them(parts: Parts, boar
     archiving_at(parts, 60_000).archive_due()
     assert [row[0] for row in kept(parts, board)] == ["season:1"]
     let_expire(parts, board, "season:1")
+    assert [found.id for found in parts.rankings.periods(board, "season")] == ["season:2", "season:1"]
     assert [row.player for row in parts.rankings.top(board, "season", at_ms=since_ms - 1).rows] == ["a"]
     assert [row.player for row in parts.rankings.top(board, "season").rows] == ["b"]
 
