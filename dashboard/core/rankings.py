@@ -127,10 +127,10 @@ class Rankings:
             return sorted(found, key=lambda period: period.start_ms, reverse=True)
         raise _restless(board)
 
-    def rows(self, board: Board, period_id: str, start: int, limit: int) -> tuple[Standing, ...]:
-        """Rows of a ranking in Redis behind the first `start`. One round trip."""
+    def rows(self, board: Board, period_id: str, limit: int, *where: str | int) -> tuple[Standing, ...]:
+        """Rows of a ranking in Redis; `where` as read_rows.lua takes it. One round trip."""
         names = [keys.board(board.name), *keys.standings(board.name, period_id)]
-        _, _, _, _, *flat = self._scripts.read("read_rows", names, [rules(board.settings), limit, "at", start])
+        _, _, _, _, *flat = self._scripts.read("read_rows", names, [rules(board.settings), limit, *where])
         cells = zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True)
         return tuple(standing(board.settings, *cell) for cell in cells)
 
