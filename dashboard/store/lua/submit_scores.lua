@@ -2,7 +2,8 @@
 -- KEYS[1] board hash  KEYS[2] events stream  KEYS[3] history stream  KEYS[4] set of periods  KEYS[5] marks hash
 -- KEYS[6] hash of those set aside  KEYS[7] review stream  KEYS[8] gains hash
 -- KEYS[9..] three per ranking, sorted set, runs and levels: first of the periods open now, in the board's order, then of
---   those that late scores need; then one per score with an id; last the hash of rankings that are not archived
+--   those that late scores need; then the hash of rankings that are not archived; then one per
+--   score with an id
 -- ARGV[1] revision  ARGV[2] channel  ARGV[3] board  ARGV[4] the board's rules as JSON
 -- ARGV[5] ARGV[6] the caller's plan holds from (incl.) until (excl.), ms  ARGV[7] how many rankings are open now
 -- ARGV[8] number of rankings  ARGV[9] mark id or ''  ARGV[10] mark expected  ARGV[11] mark next
@@ -123,7 +124,7 @@ for a = start, #ARGV, 5 do
   local at, more = ARGV[a + 2] == '' and now or tonumber(ARGV[a + 2]), ARGV[a + 4] == '' and {} or cjson.decode(ARGV[a + 4])
   local score, where, answer = tonumber(ARGV[a + 1]), ARGV[a + 3], nil
   if ARGV[a + 4] ~= '' then more.raw = ARGV[a + 4] end
-  if more.id then answer = take_once(KEYS[8 + 3 * rankings + more.id], more.print, ARGV[a], score, at, where, more)
+  if more.id then answer = take_once(KEYS[9 + 3 * rankings + more.id], more.print, ARGV[a], score, at, where, more)
   else answer = take(ARGV[a], score, at, where, more) end
   if not quiet then reply[#reply + 1] = answer
   elseif answer then reply[#reply + 1] = {(a - start) / 5, unpack(answer)} end
@@ -132,7 +133,7 @@ end
 local version = tonumber(stored[2] or 0) + (any and 1 or 0)
 for i in pairs(touched) do
   redis.call('SADD', periods, ARGV[10 + 2 * i])
-  note_change(KEYS[#KEYS], ARGV[10 + 2 * i], version, unpack(KEYS, 6 + 3 * i, 8 + 3 * i))
+  note_change(KEYS[9 + 3 * rankings], ARGV[10 + 2 * i], version, unpack(KEYS, 6 + 3 * i, 8 + 3 * i))
 end
 reply[2] = text(version)
 if position then
