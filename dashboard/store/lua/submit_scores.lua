@@ -2,8 +2,7 @@
 -- KEYS[1] board hash  KEYS[2] events stream  KEYS[3] history stream  KEYS[4] set of periods  KEYS[5] marks hash
 -- KEYS[6] hash of those set aside  KEYS[7] review stream  KEYS[8] gains hash
 -- KEYS[9..] three per ranking, sorted set, runs and levels: first of the periods open now, in the board's order, then of
---   those that late scores need; then the hash of rankings that are not archived; then one per
---   score with an id
+--   those that late scores need; then the hash of rankings that are not archived; then one per score with an id
 -- ARGV[1] revision  ARGV[2] channel  ARGV[3] board  ARGV[4] the board's rules as JSON
 -- ARGV[5] ARGV[6] the caller's plan holds from (incl.) until (excl.), ms  ARGV[7] how many rankings are open now
 -- ARGV[8] number of rankings  ARGV[9] mark id or ''  ARGV[10] mark expected  ARGV[11] mark next
