@@ -102,6 +102,12 @@ class Archive:
             row = sql.execute(_archives.select().where(_of(_archives, wanted))).mappings().one_or_none()
         return None if row is None else Archived(**{name: row[name] for name in Archived.__slots__})
 
+    def periods(self, board: str, life: str, kind: str) -> set[str]:
+        """The ids of those periods of a kind in whose archived ranking somebody stands. One read."""
+        mine = (_archives.c.board == board) & (_archives.c.life == life) & _archives.c.period.startswith(f"{kind}:")
+        with reading(self._engine) as sql:
+            return set(sql.scalars(sa.select(_archives.c.period).where(mine & (_archives.c.players > 0))))
+
     def page(self, ranking: Archived, width: int, limit: int, where: Sequence[str | int]) -> Page:
         """Rows as read_rows.lua gives them: `where` is `at` a number of rows, `after` a cursor's two parts, `around` a
         player with a radius, or `players`. `width` is that of a prefix in members, which a cursor from Redis has.

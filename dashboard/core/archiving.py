@@ -28,6 +28,7 @@ from dashboard.values import Board
 log = logging.getLogger(__name__)
 
 PART = 1000
+LED = 100
 
 
 class Archiving:
@@ -95,12 +96,22 @@ class Archiving:
         if over_ms <= now_ms:  # history, of which more may be on its way
             over_ms = now_ms + over_ms - period.end_ms
         was = self._archive.find(board.name, board.life, period.id)
-        if was is None or was.version != int(noted):
+        if was is not None and was.version != int(noted) and self._began_anew(board, was):
+            log.warning("archive of %s: %s had expired; what came since is not archived", board.name, period.id)
+        elif was is None or was.version != int(noted):
             ranking = Archived(board.name, board.life, period.id, held.fence, int(noted), 0)
-            while rows := self._rankings.rows(board, period.id, ranking.players, PART):
+            while rows := self._rankings.rows(board, period.id, PART, "at", ranking.players):
                 held.check()
                 self._archive.add(ranking, ranking.players + 1, rows)
                 ranking = replace(ranking, players=ranking.players + len(rows))
             self._archive.finish(ranking, self._clock.now_ms())
         names = [keys.unarchived(board.name), *keys.standings(board.name, period.id)]
         return bool(self._scripts.write("close_ranking", names, [period.id, noted, over_ms]))
+
+    def _began_anew(self, board: Board, was: Archived) -> bool:
+        """Whether the ranking had expired, and is not the archived one with changes: those who led there are missing."""
+        led = [row.player for row in self._archive.rows(was, 1, LED)]
+        here = {row.player for row in self._rankings.rows(board, was.period, 0, "players", *led)}
+        with answering():
+            aside = {player.decode() for player in self._client.hkeys(keys.aside(board.name))}
+        return not here.union(aside).issuperset(led)

@@ -75,9 +75,9 @@ class Plan:
             *(keys.board(name), keys.events(name), keys.history(name), keys.periods(name), keys.marks(name)),
             *(keys.aside(name), keys.review(name), keys.gains(name, slot)),
             *(key for period in self._rankings for key in keys.standings(name, period.id, board.settings.key)),
+            keys.unarchived(name),
             *(keys.submitted(name, id) for id in self._ids),
             *([keys.answered(name, once.digest)] if once else ()),
-            keys.unarchived(name),
         ]
         self.args: list[str | int] = [board.revision, keys.CHANGED, name, rules(board.settings)]
         self.args += [max(now_ms - TRUST_MS, *(p.start_ms for p in current))]

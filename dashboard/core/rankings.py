@@ -19,7 +19,7 @@ from dashboard.core.runs import ranked, rules, standing, width
 from dashboard.errors import PlayerNotFound, StoreUnavailable
 from dashboard.store import keys
 from dashboard.store.client import Client
-from dashboard.store.scripts import Scripts, answering
+from dashboard.store.scripts import Scripts, answering, sharing
 from dashboard.values import Board, Distribution, Page, Standing
 
 ATTEMPTS = 20
@@ -107,9 +107,9 @@ class Rankings:
         return replace(page, rows=rows, next=None, missing=tuple(player for player in wanted if player not in here))
 
     def periods(self, board: str, kind: str) -> list[Period]:
-        """The board's periods of one kind that have a ranking, newest first. Raises BoardNotFound, InvalidInput.
+        """The board's periods of one kind that have a ranking, here or in the archive, newest first.
 
-        Two round trips.
+        Raises BoardNotFound, InvalidInput. Two round trips, and one read there.
         """
         for _ in range(ATTEMPTS):
             known = self._boards.get(board)
@@ -121,23 +121,25 @@ class Rankings:
             with answering(), self._client.pipeline(transaction=False) as pipe:
                 for period in mine:
                     pipe.exists(keys.standings(board, period.id, known.settings.key)[0])
-                found = [period for period, exists in zip(mine, pipe.execute(), strict=True) if exists]
+                found = {period for period, exists in zip(mine, pipe.execute(), strict=True) if exists}
+            if self._archive is not None:
+                found |= {period_of(known, id) for id in self._archive.periods(board, known.life, kind)}
             return sorted(found, key=lambda period: period.start_ms, reverse=True)
         raise _restless(board)
 
-    def rows(self, board: Board, period_id: str, start: int, limit: int) -> tuple[Standing, ...]:
-        """Rows of a ranking in Redis behind the first `start`. One round trip."""
+    def rows(self, board: Board, period_id: str, limit: int, *where: str | int) -> tuple[Standing, ...]:
+        """Rows of a ranking in Redis; `where` as read_rows.lua takes it. One round trip."""
         names = [keys.board(board.name), *keys.standings(board.name, period_id)]
-        _, _, _, _, *flat = self._scripts.read("read_rows", names, [rules(board.settings), limit, "at", start])
+        _, _, _, _, *flat = self._scripts.read("read_rows", names, [rules(board.settings), limit, *where])
         cells = zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True)
         return tuple(standing(board.settings, *cell) for cell in cells)
 
     def distribution(self, board: str, kind: str = "all") -> Distribution:
         """Players by score in at most BINS bins of one round width. One round trip."""
         known, period = self._ranking(board, kind, None)
-        reply = self._scripts.read(
-            "read_distribution", [keys.standings(board, period.id, known.settings.key)[0]], [BINS]
-        )
+        name = keys.standings(board, period.id, known.settings.key)[0]
+        with sharing(known.settings.key):
+            reply = self._scripts.read("read_distribution", [name], [BINS])
         if not reply:
             return Distribution(0, 1, ())
         return Distribution(int(reply[0]), int(reply[1]), tuple(reply[2:]))
@@ -184,9 +186,10 @@ class Rankings:
         for _ in range(ATTEMPTS):
             known, period = self._ranking(board, kind, at_ms)
             names = [keys.board(board), *keys.standings(board, period.id, known.settings.key)]
-            revision, version, players, start, *flat = self._scripts.read(
-                "read_rows", names, [rules(known.settings), limit, *where]
-            )
+            with sharing(known.settings.key):
+                revision, version, players, start, *flat = self._scripts.read(
+                    "read_rows", names, [rules(known.settings), limit, *where]
+                )
             if not self._boards.is_current(known, revision):
                 continue
             if not players and (page := self._archived(known, period, limit, where)) is not None:

@@ -16,7 +16,7 @@ from dashboard.core.scores import Scores
 from dashboard.errors import BoardNotFound, NotInReview, PlayerNotFound, ScorecastError, StoreUnavailable
 from dashboard.store import keys
 from dashboard.store.client import Client
-from dashboard.store.scripts import Scripts, answering
+from dashboard.store.scripts import Scripts, answering, sharing
 from dashboard.store.stream import ID
 from dashboard.values import Board, Result, Score
 
@@ -43,7 +43,8 @@ class Removals:
             rankings = (key for id in ids for key in keys.standings(board, id, known.settings.key))
             names = [*self._names(board), *rankings, keys.unarchived(board)]
             how = "hidden" if hide else "removed"
-            reply = self._scripts.write("remove_player", names, [*self._head(known), player, reason, by, how, *ids])
+            with sharing(known.settings.key):
+                reply = self._scripts.write("remove_player", names, [*self._head(known), player, reason, by, how, *ids])
             if reply[0] == b"ok":
                 return str(reply[2].decode())
             if reply[0] == b"absent":
@@ -71,7 +72,8 @@ class Removals:
                 names += keys.standings(board, id, known.settings.key)
                 args.append(id)
             names.append(keys.unarchived(board))
-            reply = self._scripts.write("restore_player", names, args)
+            with sharing(known.settings.key):
+                reply = self._scripts.write("restore_player", names, args)
             if reply[0] == b"ok":
                 return str(reply[2].decode())
             self._boards.forget(board)

@@ -14,7 +14,7 @@ from dashboard.core.clock import Clock
 from dashboard.core.plans import Plan
 from dashboard.errors import Forbidden, InvalidInput, MarkMoved, ScorecastError, StoreUnavailable
 from dashboard.store.once import Once
-from dashboard.store.scripts import Scripts
+from dashboard.store.scripts import Scripts, sharing
 from dashboard.values import MAX_SCORE, Mark, Result, Score
 
 BATCH = 1000
@@ -131,7 +131,8 @@ class Scores:
                     f"The board {board!r} takes scores from operators only: send OPERATOR_KEY as X-API-Key."
                 )
             plan = Plan(known, scores, self._clock.now_ms(), mark, once)
-            reply = self._scripts.write(plan.script, plan.keys, plan.args)
+            with sharing(known.settings.key):
+                reply = self._scripts.write(plan.script, plan.keys, plan.args)
             match reply[0]:
                 case b"ok":
                     return plan, reply[2:]

@@ -45,13 +45,22 @@ def answering() -> Iterator[None]:
         refusal = REFUSAL.search(str(error))
         if isinstance(error, redis.exceptions.OutOfMemoryError) or (refusal and refusal[1] == "OOM"):
             raise StoreUnavailable("Redis is out of memory and takes no writes. Raise its maxmemory.") from error
-        if "WRONGTYPE" in str(error):
-            raise KeyConflict(
-                "Another program keeps something else under this board's key than a sorted set."
-            ) from error
         if refusal:
             raise StoreUnavailable(f"Redis takes no commands now: {error}") from error
         raise
+
+
+@contextmanager
+def sharing(key: str | None) -> Iterator[None]:
+    """Around calls on a board's ranking: where `key` is another program's too, that may hold anything. Raises KeyConflict."""
+    try:
+        yield
+    except redis.ResponseError as error:
+        if key is None or "WRONGTYPE" not in str(error):
+            raise
+        raise KeyConflict(
+            f"{key!r} no longer holds a sorted set: another program keeps something else there."
+        ) from error
 
 
 class Scripts:

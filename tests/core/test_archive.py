@@ -18,7 +18,7 @@ from dashboard.errors import BadCursor, LockLost, PlayerNotFound
 from dashboard.parts import Parts
 from dashboard.store import keys
 from dashboard.store.scripts import Scripts
-from dashboard.values import BoardSettings, Column, Page, Score, Season, Standing, Ties
+from dashboard.values import BoardSettings, Column, Mark, Page, Score, Season, Standing, Ties
 from tests.conftest import ROOT
 from tests.core.times import DAY_MS, archiving_at, away_from_midnight, store_ms
 
@@ -205,6 +205,20 @@ def test_what_changes_an_archived_ranking_has_it_archived_again(what: str, parts
     assert kept(parts, board)[0][3:] == (players, players)
 
 
+def test_what_is_imported_into_a_period_that_has_expired_does_not_replace_its_archive(parts: Parts, board: str) -> None:
+    """It may come when `keep` was raised meanwhile."""
+    parts.boards.put(board, DAYS)
+    at = yesterday(parts)
+    parts.scores.submit(board, [Score(player, 1, at) for player in "abc"])
+    archiving_at(parts, 50 * DAY_MS).archive_due()
+    before = kept(parts, board)
+    let_expire(parts, board, period("day", at).id)
+    assert parts.scores.load(board, [Score("d", 1, at)], Mark("i", "", "1")) == {}
+    archiving_at(parts, 50 * DAY_MS).archive_due()
+    assert kept(parts, board) == before
+    assert parts.client.hlen(keys.unarchived(board)) == 0
+
+
 def test_a_paused_archiver_does_not_overwrite_what_a_later_one_wrote(parts: Parts, board: str) -> None:
     archive = Archive(parts.sql)
     old, new = (Archived(board, "life", "day:x", fence, fence, 1) for fence in (5, 6))
@@ -254,6 +268,7 @@ def test_seasons_are_archived_and_read_by_any_instant_in_them(parts: Parts, boar
     archiving_at(parts, 60_000).archive_due()
     assert [row[0] for row in kept(parts, board)] == ["season:1"]
     let_expire(parts, board, "season:1")
+    assert [found.id for found in parts.rankings.periods(board, "season")] == ["season:2", "season:1"]
     assert [row.player for row in parts.rankings.top(board, "season", at_ms=since_ms - 1).rows] == ["a"]
     assert [row.player for row in parts.rankings.top(board, "season").rows] == ["b"]
 

@@ -13,7 +13,7 @@ import redis
 from dashboard.config import Settings
 from dashboard.core.boards import Boards
 from dashboard.core.scores import Scores
-from dashboard.errors import KeyConflict, MarkMoved, StoreUnavailable
+from dashboard.errors import MarkMoved, StoreUnavailable
 from dashboard.parts import Parts, open_parts
 from dashboard.store import keys
 from dashboard.store.client import Client, connect
@@ -317,7 +317,7 @@ def test_a_refusal_inside_a_script_is_understood_in_the_words_of_redis_6_too(ref
 
 def test_a_mistake_of_ours_is_not_called_an_outage(own: Parts, board: str) -> None:
     own.client.set(keys.board(board), "not a hash")
-    with pytest.raises(KeyConflict):
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
         add(own, board, 1)
     with pytest.raises(KeyError):
         Scripts(own.client).read("no_such_script", [], [])

@@ -2,8 +2,8 @@
 -- KEYS[1] board hash  KEYS[2] events stream  KEYS[3] history stream  KEYS[4] set of periods  KEYS[5] marks hash
 -- KEYS[6] hash of those set aside  KEYS[7] review stream  KEYS[8] gains hash
 -- KEYS[9..] three per ranking, sorted set, runs and levels: first of the periods open now, in the board's order, then of
---   those that late scores need; then one per score with an id; then that of the whole request, if it is to count once; last
---   the hash of rankings that are not archived
+--   those that late scores need; then the hash of rankings that are not archived; then one per score with an id; last that
+--   of the whole request, if it is to count once
 -- ARGV[1] revision  ARGV[2] channel  ARGV[3] board  ARGV[4] the board's rules as JSON
 -- ARGV[5] ARGV[6] the caller's plan holds from (incl.) until (excl.), ms  ARGV[7] how many rankings are open now
 -- ARGV[8] number of rankings  ARGV[9] mark id or ''  ARGV[10] mark expected  ARGV[11] mark next
@@ -137,7 +137,7 @@ end
 -- what the request that says which it is was answered, score by score; nil where it did not come before
 local past, fresh
 if ARGV[12] ~= '' then
-  local seen = redis.call('GET', KEYS[#KEYS - 1])
+  local seen = redis.call('GET', KEYS[#KEYS])
   local life, was, replies = unpack(seen and cjson.decode(seen) or {})
   if life == stored[7] then
     if was ~= ARGV[12] then return {'conflict'} end
@@ -152,7 +152,7 @@ for a = start, #ARGV, 5 do
   if ARGV[a + 4] ~= '' then more.raw = ARGV[a + 4] end
   local before = past and past[#reply - 1] -- may be tried again where only the room was missing
   if before and before[1] ~= 'full' then answer = before
-  elseif more.id then answer = take_once(KEYS[8 + 3 * rankings + more.id], more.print, ARGV[a], score, at, where, more)
+  elseif more.id then answer = take_once(KEYS[9 + 3 * rankings + more.id], more.print, ARGV[a], score, at, where, more)
   else answer = take(ARGV[a], score, at, where, more) end
   fresh = fresh or answer ~= before
   if not quiet then reply[#reply + 1] = answer
@@ -160,12 +160,12 @@ for a = start, #ARGV, 5 do
 end
 
 if ARGV[12] ~= '' and fresh then
-  redis.call('SET', KEYS[#KEYS - 1], cjson.encode({stored[7], ARGV[12], {unpack(reply, 3)}}), 'PX', rules.id_ms)
+  redis.call('SET', KEYS[#KEYS], cjson.encode({stored[7], ARGV[12], {unpack(reply, 3)}}), 'PX', rules.id_ms)
 end
 local version = tonumber(stored[2] or 0) + (any and 1 or 0)
 for i in pairs(touched) do
   redis.call('SADD', periods, ARGV[11 + 2 * i])
-  note_change(KEYS[#KEYS], ARGV[11 + 2 * i], version, unpack(KEYS, 6 + 3 * i, 8 + 3 * i))
+  note_change(KEYS[9 + 3 * rankings], ARGV[11 + 2 * i], version, unpack(KEYS, 6 + 3 * i, 8 + 3 * i))
 end
 reply[2] = text(version)
 if position then
