@@ -17,6 +17,7 @@ from dashboard.config import Settings
 from dashboard.core.analytics import Analytics
 from dashboard.core.boards import Boards
 from dashboard.core.clock import Clock
+from dashboard.core.exports import Exports
 from dashboard.core.http_users import HttpUsers
 from dashboard.core.ledger import Ledger
 from dashboard.core.limits import Limits
@@ -69,6 +70,7 @@ class Parts:
     scores: Scores
     rankings: Rankings
     removals: Removals
+    exports: Exports
     analytics: Analytics
     limits: Limits
     users: Users
@@ -100,6 +102,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
         clock.correct(_store_ms(client))
         boards = Boards(client, scripts, clock, declared_only=settings.boards == "declared")
         scores = Scores(scripts, boards, clock)
+        rankings = Rankings(client, scripts, boards, clock)
         locks = Locks(client, scripts, connect(url, connections=64))
         yield Parts(
             url=url,
@@ -109,8 +112,9 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
             clock=clock,
             boards=boards,
             scores=scores,
-            rankings=Rankings(client, scripts, boards, clock),
+            rankings=rankings,
             removals=Removals(client, scripts, boards, scores),
+            exports=Exports(boards, rankings, clock),
             analytics=Analytics(client, boards, clock),
             limits=Limits(RateLimiter(scripts), TopList(client, keys.limits_busy), policies, clock),
             users=_users(settings, cache_client, sql),

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from dashboard.core.periods import parse_time
+from dashboard.core.rows import Format
 from dashboard.core.scores import BATCH, clean_data, clean_id, clean_player, clean_score
 from dashboard.errors import InvalidInput, ScorecastError
 from dashboard.values import MAX_SCORE, BoardSettings, Column, Order, PeriodKind, Profile, Review, Rule, Score, Ties
@@ -266,6 +267,10 @@ class TopQuery(PeriodQuery):
 
 class AroundQuery(PeriodQuery):
     radius: int = Field(5, ge=0, le=500)
+
+
+class ExportQuery(PeriodQuery):
+    format: Format = "csv"
 
 
 class SignInIn(Model):
