@@ -269,6 +269,27 @@ class AroundQuery(PeriodQuery):
     radius: int = Field(5, ge=0, le=500)
 
 
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,17}", value, re.ASCII) else value
+
+
+class RankQuery(PeriodQuery):
+    """A score to try, with the board's columns as `columns.NAME`."""
+
+    score: Annotated[Points, BeforeValidator(_whole)]
+    columns: dict[str, Annotated[Points, BeforeValidator(_whole)]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, query: dict[str, str]) -> dict[str, object]:
+        columns = {name[8:]: value for name, value in query.items() if name.startswith("columns.")}
+        return {"columns": columns} | {name: v for name, v in query.items() if not name.startswith("columns.")}
+
+
+class PercentileQuery(PeriodQuery):
+    p: float = Field(ge=0, le=100, allow_inf_nan=False)
+
+
 class ExportQuery(PeriodQuery):
     format: Format = "csv"
 
