@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, TypeVar, get_args
 import click
 
 from dashboard.core.exports import Exports
+from dashboard.core.mappings import INTEGER
 from dashboard.core.periods import parse_time
 from dashboard.core.rows import SUFFIXES, Format
 from dashboard.core.scores import clean_player
@@ -161,7 +162,7 @@ def export(
     """
     form = form or (SUFFIXES.get(output.suffix.lower()) if output else None) or "csv"
     with on_store(outer, flags, AGAIN) as parts:
-        at_ms = None if at is None else parse_time(int(at) if at.lstrip("-").isdecimal() else at)
+        at_ms = None if at is None else parse_time(int(at) if INTEGER.fullmatch(at) else at)
         try:
             with _written(output) as file:
                 _export(parts.exports, clean_name(board), period, form, at_ms, file)
@@ -213,7 +214,7 @@ def _pair(word: str) -> tuple[str, Any]:
         return key, words if key == "periods" else [_column(word) for word in words]
     try:
         return key, json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return key, text
 
 

@@ -138,6 +138,18 @@ def test_control_without_their_times_ties_by_arrival_come_back_otherwise(parts: 
     assert rows(parts, round_trip(parts, folder, board, "csv", timed=False)) != rows(parts, board)
 
 
+def test_a_sum_comes_back_in_one_step_however_small_the_steps_were(parts: Parts, folder: Path, board: str) -> None:
+    parts.boards.put(board, BoardSettings(rule="sum", max_step=2))
+    parts.scores.submit(board, [Score("a", 2)] * 3)
+    assert rows(parts, round_trip(parts, folder, board, "csv", timed=False)) == (Standing(1, "a", 6),)
+
+
+def test_a_name_of_blanks_is_exported_and_refused_by_the_import(parts: Parts, folder: Path, board: str) -> None:
+    parts.scores.submit(board, [Score(" ", 1)])
+    (path := folder / "blank.csv").write_bytes(exported(parts, board))
+    assert imported(parts, fresh(), path, Mapping("player")).place.refused == 1
+
+
 def test_a_file_has_a_header_and_any_csv_reader_reads_it(parts: Parts, board: str) -> None:
     parts.boards.put(board, BoardSettings(columns=(Column("stars"), Column("at", "asc")), ties="first"))
     parts.scores.submit(board, [Score('a "q",', 5, 0, {"stars": 1, "at": 2}, data='"x\\ny"')])
