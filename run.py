@@ -40,46 +40,22 @@ import socket  # noqa: E402
 import subprocess  # noqa: E402
 import threading  # noqa: E402
 import time  # noqa: E402
-from collections.abc import Callable  # noqa: E402
 from pathlib import Path  # noqa: E402
-from typing import Any, NoReturn, TypeVar, get_args  # noqa: E402
+from typing import get_args  # noqa: E402
 
 import click  # noqa: E402
 
+from dashboard.board_commands import boards, export  # noqa: E402
 from dashboard.config import DEMO_RATE_LIMITS, Settings, for_demo, load  # noqa: E402
 from dashboard.core.imports import Importer, Job  # noqa: E402
-from dashboard.core.mappings import Condition, Mapping  # noqa: E402
+from dashboard.core.mappings import Condition, Mapping, parse_column  # noqa: E402
 from dashboard.core.rows import Format  # noqa: E402
-from dashboard.errors import (  # noqa: E402
-    BadSetting,
-    LockHeld,
-    LockLost,
-    ScorecastError,
-    StartFailed,
-    StoreStartFailed,
-    StoreUnavailable,
-)
+from dashboard.errors import BadSetting, ScorecastError, StartFailed  # noqa: E402
+from dashboard.flags import STORE, leave, on_store, settings_options  # noqa: E402
 from dashboard.live.crew import Kind  # noqa: E402
 from dashboard.progress import LivingLine, Progress  # noqa: E402
 from dashboard.values import Order, Rule  # noqa: E402
 from dashboard.web.models import clean_name  # noqa: E402
-
-F = TypeVar("F", bound=Callable[..., Any])
-STORE = ("redis_url", "data_dir", "durability")
-
-
-def settings_options(*names: str) -> Callable[[F], F]:
-    """A flag for each setting, with the setting's own explanation; all settings where none is named."""
-
-    def add(command: F) -> F:
-        for name in reversed(names or tuple(Settings.model_fields)):
-            field = Settings.model_fields[name]
-            default = "none" if field.default in (None, ()) else field.default
-            text = f"{field.description} [{name.upper()}; default: {default}]"
-            command = click.option(f"--{name.replace('_', '-')}", name, help=text, metavar="VALUE")(command)
-        return command
-
-    return add
 
 
 @click.group(invoke_without_command=True, context_settings={"max_content_width": 110})
@@ -135,6 +111,10 @@ def serve(settings: Settings, *, demo: bool) -> None:
                 child.wait(10)
 
 
+main.add_command(boards)
+main.add_command(export)
+
+
 @main.command("import", short_help="Put the rows of a CSV or NDJSON file on a board.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--board", required=True, metavar="NAME", help="the board; made if there is none of that name")
@@ -146,6 +126,10 @@ def serve(settings: Settings, *, demo: bool) -> None:
     help="column of the scores, or a whole number that every row counts [default: score]",
 )
 @click.option("--at", metavar="COL", help="column of when it was played: date, RFC 3339, epoch ms [default: now]")
+@click.option(
+    "--column", multiple=True, metavar="NAME=COL", help="column of the board's column NAME; one for each it has"
+)
+@click.option("--data", metavar="COL", help="column of JSON that goes with the scores [default: none]")
 @click.option("--rule", type=click.Choice(get_args(Rule)), help="how scores of a player combine [default: the board's]")
 @click.option(
     "--order", type=click.Choice(get_args(Order)), help="whether more or less is better [default: the board's]"
@@ -167,6 +151,8 @@ def import_file(
     player: str,
     score: str,
     at: str | None,
+    column: tuple[str, ...],
+    data: str | None,
     where: tuple[str, ...],
     rule: Rule | None,
     order: Order | None,
@@ -184,28 +170,23 @@ def import_file(
     Exit code: 0 all is well, 1 some rows were refused, 2 the file or a flag is wrong, 3 not now: the store does not
     answer, or another process is at it.
     """
-    from dashboard.parts import open_parts
-
     try:
-        mapping = Mapping(player, score, at, tuple(Condition.parse(text) for text in where))
+        conditions = tuple(Condition.parse(text) for text in where)
+        mapping = Mapping(player, score, at, conditions, tuple(parse_column(text) for text in column), data)
         job = Job(file, clean_name(board), mapping, form, rule, order, report)
-        settings = load(**outer | {name: value for name, value in flags.items() if value is not None})
-        with open_parts(settings) as parts, Progress(job, sys.stderr) as progress:
-
-            def wait_s(seconds: float) -> None:
-                time.sleep(seconds)
-                if parts.embedded is not None:
-                    parts.embedded.keep()
-
-            outcome = Importer(parts.boards, parts.scores, parts.locks, time.monotonic, wait_s).run(job, progress)
-        click.echo("\n".join(progress.summary(outcome)))
-        sys.exit(1 if outcome.place.refused else 0)
-    except (StoreUnavailable, StoreStartFailed, LockHeld, LockLost) as error:
-        leave(3, f"{error} The same command goes on where this one stopped.")
     except ScorecastError as error:
         leave(2, str(error))
-    except KeyboardInterrupt:
-        leave(130, "interrupted; the same command goes on where this one stopped.")
+    again = "The same command goes on where this one stopped."
+    with on_store(outer, flags, again) as parts, Progress(job, sys.stderr) as progress:
+
+        def wait_s(seconds: float) -> None:
+            time.sleep(seconds)
+            if parts.embedded is not None:
+                parts.embedded.keep()
+
+        outcome = Importer(parts.boards, parts.scores, parts.locks, time.monotonic, wait_s).run(job, progress)
+    click.echo("\n".join(progress.summary(outcome)))
+    sys.exit(1 if outcome.place.refused else 0)
 
 
 @main.command(short_help="Work on payments and analytics in a process of its own.")
@@ -227,12 +208,6 @@ def worker(outer: dict[str, str | None], /, kind: Kind, name: str | None, **flag
         signal.signal(number, lambda *_: stop.set())
     with open_parts(settings) as parts:
         work(parts, kind, name, stop.is_set, lambda: click.echo(f"Worker {name} works on {kind}"))
-
-
-def leave(code: int, words: str) -> NoReturn:
-    """End with a line on stderr."""
-    click.echo(f"scorecast: {words}", err=True)
-    sys.exit(code)
 
 
 @main.command("demo", short_help="Simulated players on a running server.")

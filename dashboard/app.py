@@ -32,6 +32,7 @@ from dashboard.store.scripts import answering
 from dashboard.web import server as web
 from dashboard.web.api import make_api
 from dashboard.web.channels import make_channels, publish_message
+from dashboard.web.exports import make_exports
 from dashboard.web.guards import Guard
 from dashboard.web.health import make_health
 from dashboard.web.limits import Door, make_limits
@@ -83,6 +84,7 @@ class Server:
                 api,
                 make_removals(parts.removals, guard),
                 make_seasons(parts.seasons, guard),
+                make_exports(parts.exports),
                 make_limits(parts.limits, door),
                 make_users(parts.users, guard, door),
                 make_channels(parts.client, guard, door),

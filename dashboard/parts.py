@@ -19,6 +19,7 @@ from dashboard.core.archive import Archive
 from dashboard.core.archiving import Archiving
 from dashboard.core.boards import Boards
 from dashboard.core.clock import Clock
+from dashboard.core.exports import Exports
 from dashboard.core.http_users import HttpUsers
 from dashboard.core.ledger import Ledger
 from dashboard.core.limits import Limits
@@ -74,6 +75,7 @@ class Parts:
     removals: Removals
     seasons: Seasons
     archiving: Archiving
+    exports: Exports
     analytics: Analytics
     limits: Limits
     users: Users
@@ -123,6 +125,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
             removals=Removals(client, scripts, boards, scores),
             seasons=Seasons(scripts, boards, hold),
             archiving=Archiving(client, scripts, boards, rankings, archive, hold, clock),
+            exports=Exports(boards, rankings, clock),
             analytics=Analytics(client, boards, clock),
             limits=Limits(RateLimiter(scripts), TopList(client, keys.limits_busy), policies, clock),
             users=_users(settings, cache_client, sql),

@@ -1,6 +1,6 @@
 """Progress on the terminal: a bar or a living line where people look, a line every few seconds where a log is written.
 
-Owns: stderr while an import or the demo runs, the words of an import's summary. Leaves to others: the import
+Owns: stderr while an import, an export or the demo runs, the words of an import's summary. Leaves to others: the import
 (`core/imports.py`), the demo (`demo/`), exit codes (`run.py`).
 """
 
@@ -118,6 +118,55 @@ class Progress(Watch):
             self._bar.write(text, file=self._stream)
         else:
             print(text, file=self._stream, flush=True)
+
+
+class ExportProgress:
+    """Shows one export on `stream` (stderr). A context manager, so that the bar's line is ended."""
+
+    def __init__(self, name: str, players: int, stream: TextIO) -> None:
+        self._name, self._players, self._stream = name, players, stream
+        self._rows = 0
+        self._since_s = time.monotonic()
+        self._next_line_s = self._since_s + LINE_S
+        self._bar: tqdm[NoReturn] | None = None
+        if stream.isatty():
+            size = get_terminal_size()
+            self._bar = tqdm(
+                total=players,
+                desc=name,
+                file=stream,
+                bar_format=BAR,
+                leave=False,
+                miniters=1,
+                ncols=size.columns,
+                nrows=size.lines,
+            )
+
+    def __enter__(self) -> "ExportProgress":
+        return self
+
+    def __exit__(self, error: object, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        if error is None:
+            self._line(f"{self._name}: {self._rows:,} rows, {self._rows / self._seconds():,.0f} rows/s.")
+
+    def moved(self, rows: int) -> None:
+        """So many more rows are written."""
+        self._rows += rows
+        rate = self._rows / self._seconds()
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"{self._rows:,} rows, {rate:,.0f} rows/s", refresh=False)
+            self._bar.update(rows)
+        elif time.monotonic() >= self._next_line_s:
+            self._next_line_s += LINE_S
+            self._line(f"{self._name}: {self._rows:,} of {self._players:,} rows, {rate:,.0f} rows/s")
+
+    def _seconds(self) -> float:
+        return max(time.monotonic() - self._since_s, 0.001)
+
+    def _line(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)
 
 
 class LivingLine:

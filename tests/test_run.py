@@ -19,7 +19,7 @@ from tests.conftest import ROOT, Start
 from tests.store.hold import is_gone, servers_in, wait_until
 from tests.web.wire import Wire
 
-COMMANDS = ("import", "demo", "worker")
+COMMANDS = ("import", "export", "demo", "worker")
 MODES = ("eventlet", "threading")
 
 

@@ -18,7 +18,7 @@ from dashboard.core.runs import ranked
 from dashboard.errors import InvalidInput, StoreUnavailable
 from dashboard.store import keys
 from dashboard.store.client import Client
-from dashboard.store.scripts import answering
+from dashboard.store.scripts import answering, sharing
 from dashboard.values import Board, Pulse, Standing
 
 STEP_S = 5
@@ -55,7 +55,7 @@ class Analytics:
             now_ms = self._clock.now_ms()
             period = pick_period(known, kind, now_ms)
             start = max(now_ms - 3_600_000 if from_ms is None else from_ms, period.start_ms)
-            with answering(), self._client.pipeline(transaction=True) as pipe:
+            with sharing(known.settings.key), answering(), self._client.pipeline(transaction=True) as pipe:
                 pipe.hmget(keys.board(board), "revision", "bucket", "bucket_scores")
                 # an entry is written after its bucket began, so its id is never smaller
                 pipe.xrange(keys.history(board), min=max(start, 0))

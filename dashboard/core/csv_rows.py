@@ -6,10 +6,10 @@ Owns: quoting, the header, going on behind a broken record. Leaves to others: li
 import csv
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from dashboard.core.rows import Lines, Pick, Row, no_such_column
-from dashboard.errors import ImportFailed
+from dashboard.core.rows import Lines, Pick, Row, no_such_column, read_json
+from dashboard.errors import ImportFailed, InvalidInput
 
 
 class CsvRows(Lines):
@@ -37,6 +37,17 @@ class CsvRows(Lines):
             numbers = " and ".join(str(place + 1) for place in places)
             raise ImportFailed(f"the column {column!r} stands several times in the header, at {numbers}: rename one")
         return itemgetter(places[0])
+
+    def pick_json(self, column: str) -> Pick:
+        pick = self.pick(column)
+
+        def value(cells: Sequence[str]) -> Any:
+            try:
+                return read_json(pick(cells)) if pick(cells) else None
+            except ValueError as error:
+                raise InvalidInput(f"the column {column!r} is {error}") from error
+
+        return value
 
     def __iter__(self) -> Iterator[Row]:
         width = len(self.columns)

@@ -167,4 +167,8 @@ class Importer:
                     f"the board {job.board!r} has the {name} {has!r}, not {wanted!r}: import to another board, "
                     f"or without --{name}"
                 )
+        names, given = [column.name for column in board.settings.columns], [name for name, _ in job.mapping.columns]
+        if sorted(names) != sorted(given):
+            has = f"the columns {', '.join(names)}: say --column NAME=COL for each" if names else "no columns"
+            raise ImportFailed(f"the board {job.board!r} has {has}")
         return board

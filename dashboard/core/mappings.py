@@ -1,4 +1,4 @@
-"""Mappings: which columns of a file are the player, the score and the time, and which rows count.
+"""Mappings: which columns of a file are the player, the score, the time and so on, and which rows count.
 
 Owns: conditions, turning a row's values into a Score, the reasons why a row is refused. Leaves to others: reading rows
 (`rows.py`), what a player's name and a score may be (`scores.py`), what a time may be (`periods.py`).
@@ -12,7 +12,7 @@ from typing import Any
 
 from dashboard.core.periods import parse_time
 from dashboard.core.rows import Pick, Rows
-from dashboard.core.scores import clean_player, clean_score
+from dashboard.core.scores import clean_data, clean_player, clean_score
 from dashboard.errors import ImportFailed, InvalidInput
 from dashboard.values import Score
 
@@ -43,21 +43,35 @@ class Condition:
 @dataclass(frozen=True, slots=True)
 class Mapping:
     """`score` is a column or, where no column is called so, a whole number that every row counts. Without `at` a score
-    was played when it is imported. All of `where` must hold.
+    was played when it is imported. All of `where` must hold. `columns`: of the board's columns which is which of the
+    file's. `data`: a column of JSON, empty or null where a score has none.
     """
 
     player: str
     score: str = "score"
     at: str | None = None
     where: tuple[Condition, ...] = ()
+    columns: tuple[tuple[str, str], ...] = ()
+    data: str | None = None
 
     def key(self) -> str:
-        """The same text for the same mapping."""
-        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+        """The same text for the same mapping. What came later stands in it only where it is used, so that files that
+        were imported before are known again.
+        """
+        facts = {name: value for name, value in asdict(self).items() if value or name not in ("columns", "data")}
+        return json.dumps(facts, ensure_ascii=False, sort_keys=True)
 
     def bind(self, rows: Rows) -> "Binding":
         """The mapping on the columns of one file. Raises ImportFailed naming the columns there are."""
         return Binding(self, rows)
+
+
+def parse_column(text: str) -> tuple[str, str]:
+    """`NAME=COL`: a board's column and the file's. Raises ImportFailed."""
+    name, equals, column = text.partition("=")
+    if not name or not equals:
+        raise ImportFailed(f"--column {text}: write NAME=COL, the board's column and the file's")
+    return name, column
 
 
 class Binding:
@@ -69,6 +83,8 @@ class Binding:
         self._player = rows.pick(mapping.player)
         self._at = None if mapping.at is None else rows.pick(mapping.at)
         self._where = [(rows.pick(c.column), c.value, c.wanted) for c in mapping.where]
+        self._columns = [(name, rows.pick(column)) for name, column in mapping.columns]
+        self._data = None if mapping.data is None else rows.pick_json(mapping.data)
         self._score: Pick | None = None
         if mapping.score not in rows.columns and INTEGER.fullmatch(mapping.score):
             self._fixed = clean_score(int(mapping.score))
@@ -89,8 +105,10 @@ class Binding:
         at = None if self._at is None else self._at(values)
         return Score(
             self._name(name),
-            self._fixed if self._score is None else _score(self._score(values)),
+            self._fixed if self._score is None else _whole(self._score(values), "score"),
             None if self._at is None else self._time(_scalar(at)),
+            {name: _whole(pick(values), name) for name, pick in self._columns},
+            data=None if self._data is None else clean_data(self._data(values)),
         )
 
 
@@ -108,18 +126,18 @@ def _number_as_text(value: object) -> str:
     return str(value)
 
 
-def _score(value: object) -> int:
+def _whole(value: object, what: str) -> int:
     if isinstance(value, str):
         text = value.strip()
         if not text:
-            raise InvalidInput("no score: the column is empty")
+            raise InvalidInput(f"no {what}: the column is empty")
         if INTEGER.fullmatch(text):
             return clean_score(int(text))
     elif isinstance(value, int) and not isinstance(value, bool):
         return clean_score(value)
     elif value is None:
-        raise InvalidInput("no score: the column is empty")
-    raise InvalidInput(f"the score {_text(value)[:40]} is not a whole number")
+        raise InvalidInput(f"no {what}: the column is empty")
+    raise InvalidInput(f"the {what} {_text(value)[:40]} is not a whole number")
 
 
 def _scalar(value: object) -> str | int:

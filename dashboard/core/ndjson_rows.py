@@ -3,11 +3,10 @@
 Owns: which JSON is accepted, the columns of a format without a header. Leaves to others: lines and encodings (`rows.py`).
 """
 
-import json
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from dashboard.core.rows import Lines, Pick, Row, no_such_column
+from dashboard.core.rows import Lines, Pick, Row, no_such_column, read_json
 
 PEEK_ROWS = 100
 """The columns are the names met in so many first objects."""
@@ -32,6 +31,8 @@ class NdjsonRows(Lines):
             raise no_such_column(column, self.columns)
         return lambda values: values.get(column)
 
+    pick_json = pick
+
     def __iter__(self) -> Iterator[Row]:
         while True:
             line = self.line
@@ -47,24 +48,9 @@ class NdjsonRows(Lines):
 
 def _object(line: int, text: str) -> Row:
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except json.JSONDecodeError as error:
-        return Row(line, {}, f"not JSON: {error.msg} at place {error.colno}")
+        value = read_json(text)
     except ValueError as error:
-        return Row(line, {}, f"not JSON: {error}")
-    except RecursionError:
-        return Row(line, {}, "not JSON that can be read: nested too deeply")
+        return Row(line, {}, str(error))
     if not isinstance(value, dict):
         return Row(line, {}, "not a JSON object")
     return Row(line, value, "")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        raise ValueError("a name stands twice in one object")
-    return values
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")

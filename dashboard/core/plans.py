@@ -11,7 +11,7 @@ from typing import Any
 
 from dashboard.core.calendars import kept_until_ms, open_periods
 from dashboard.core.periods import Period, rfc3339
-from dashboard.core.runs import rules
+from dashboard.core.runs import check_columns, rules
 from dashboard.errors import (
     IdempotencyConflict,
     InvalidInput,
@@ -58,7 +58,7 @@ class Plan:
         for index, score in enumerate(scores):
             why: InvalidInput | None = None
             try:
-                self._check_columns(score)
+                check_columns(self._settings, score.columns)
                 where = usual if score.at_ms is None else self._find(score)
             except InvalidInput as refused:
                 if once is None and (score.id is None or not isinstance(refused, TooLate)):
@@ -118,15 +118,6 @@ class Plan:
         }
         sent = {self.sent[number]: reply for number, *reply in replies}
         return never_sent | {index: self._refusal(index, reply) for index, reply in sent.items()}
-
-    def _check_columns(self, score: Score) -> None:
-        names = [column.name for column in self._settings.columns]
-        if wrong := sorted(score.columns.keys() ^ set(names)):
-            has = f"the columns {', '.join(names)}" if names else "no columns"
-            raise InvalidInput(
-                f"This board has {has}, and each score has them all.",
-                *((f"/columns/{name}", "is missing" if name in names else "unknown column") for name in wrong),
-            )
 
     def _find(self, score: Score) -> str:
         """In which rankings a stamped score counts, as the script takes it. Raises InvalidInput."""

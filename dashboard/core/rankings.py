@@ -5,7 +5,7 @@ archive (`archive.py`). Every answer names the version of the board that it show
 step.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -15,12 +15,12 @@ from dashboard.core.calendars import period_of, pick_period
 from dashboard.core.clock import Clock
 from dashboard.core.cursors import open_cursor, write_cursor
 from dashboard.core.periods import Period
-from dashboard.core.runs import ranked, rules, standing, width
+from dashboard.core.runs import check_columns, ranked, rules, standing, width
 from dashboard.errors import PlayerNotFound, StoreUnavailable
 from dashboard.store import keys
 from dashboard.store.client import Client
 from dashboard.store.scripts import Scripts, answering, sharing
-from dashboard.values import Board, Distribution, Page, Standing
+from dashboard.values import Board, BoardSettings, Distribution, Page, Standing
 
 ATTEMPTS = 20
 BINS = 30
@@ -49,6 +49,29 @@ class Place:
     @property
     def score(self) -> int:
         return self.row.score
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What a score would be worth: the rank it would get among `players` others, and the percentile it would have."""
+
+    board: str
+    period: str
+    version: int
+    rank: int
+    players: int
+    percentile: float
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """What has a percentile: a row without its player, None where nobody plays."""
+
+    board: str
+    period: str
+    version: int
+    row: Standing | None
+    players: int
 
 
 def percentile(rank: int, players: int) -> float:
@@ -134,6 +157,43 @@ class Rankings:
         cells = zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True)
         return tuple(standing(board.settings, *cell) for cell in cells)
 
+    def rank_of(
+        self,
+        board: str,
+        score: int,
+        columns: Mapping[str, int] | None = None,
+        kind: str = "all",
+        *,
+        at_ms: int | None = None,
+    ) -> Guess:
+        """The rank that a new player would get now by a score. Raises BoardNotFound, InvalidInput. One round trip.
+
+        Where ranks are shared (ties `shared`, `dense`) that of the equal ones; else the rank behind all of them, which
+        with `first` is where who comes last stands, and with `plain`, where names decide, the worst that it can be.
+        """
+        columns = columns or {}
+
+        def args(settings: BoardSettings) -> list[int]:
+            check_columns(settings, columns)
+            return [score, *(columns[column.name] for column in settings.columns)]
+
+        known, period_id, version, players, (rank,) = self._ask("rank_score", board, kind, at_ms, args)
+        return Guess(known.name, period_id, version, rank, players, percentile(rank, players + 1))
+
+    def at_percentile(self, board: str, share: float, kind: str = "all", *, at_ms: int | None = None) -> Threshold:
+        """The least that has a percentile of at least `share` (0 to 100, to four decimals): score and columns of the last
+        such run, and its rank. Raises BoardNotFound, InvalidInput (period). One round trip.
+        """
+        wanted = round(share * 10_000)
+        known, period_id, version, players, found = self._ask(
+            "find_percentile", board, kind, at_ms, lambda settings: [wanted]
+        )
+        row = None
+        if found:
+            rank, member, score = found
+            row = standing(known.settings, member, score, rank)
+        return Threshold(known.name, period_id, version, row, players)
+
     def distribution(self, board: str, kind: str = "all") -> Distribution:
         """Players by score in at most BINS bins of one round width. One round trip."""
         known, period = self._ranking(board, kind, None)
@@ -202,6 +262,22 @@ class Rankings:
             more = bool(rows) and start + len(rows) < players
             next = write_cursor(rows[-1].score, members[-1].decode()) if more else None
             return Page(board, period.id, players, int(version), rows, next)
+        raise _restless(board)
+
+    def _ask(
+        self, script: str, board: str, kind: str, at_ms: int | None, args: Callable[[BoardSettings], Sequence[int]]
+    ) -> tuple[Board, str, int, int, list[Any]]:
+        """The board, the period's id, version, players, and what else a script says of a ranking and its levels."""
+        for _ in range(ATTEMPTS):
+            known, period = self._ranking(board, kind, at_ms)
+            ranking, _, levels = keys.standings(board, period.id, known.settings.key)
+            names = [keys.board(board), ranking, levels]
+            with sharing(known.settings.key):
+                revision, version, players, *rest = self._scripts.read(
+                    script, names, [rules(known.settings), *args(known.settings)]
+                )
+            if self._boards.is_current(known, revision):
+                return known, period.id, int(version), players, rest
         raise _restless(board)
 
     def _ranking(self, board: str, kind: str, at_ms: int | None) -> tuple[Board, Period]:

@@ -7,6 +7,7 @@ and where a reading was left off (`imports.py`).
 A record that cannot be read does not end the reading: it comes out as a Row with a `fault`, and the next one follows.
 """
 
+import json
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -56,6 +57,9 @@ class Rows(Protocol):
 
     def pick(self, column: str) -> Pick:
         """How to find a column in a row's values. Raises ImportFailed naming the columns there are."""
+
+    def pick_json(self, column: str) -> Pick:
+        """The same for a column of JSON values, None where there is none. The Pick raises InvalidInput."""
 
     def go_to(self, end: int, line: int) -> None:
         """Continue behind another row: its `end` and `line` as they stood then. Begins a new iteration."""
@@ -144,3 +148,26 @@ class Lines:
 
 def no_such_column(column: str, columns: Sequence[str]) -> ImportFailed:
     return ImportFailed(f"there is no column {column!r}; the columns are {', '.join(map(repr, columns))}")
+
+
+def read_json(text: str) -> Any:
+    """The value of a JSON text. Raises ValueError with the reason why it is none."""
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg} at place {error.colno}") from error
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}") from error
+    except RecursionError as error:
+        raise ValueError("not JSON that can be read: nested too deeply") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return values
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")

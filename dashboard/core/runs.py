@@ -1,15 +1,16 @@
 """Runs: what a player has in a ranking besides the name, as scripts write it and rows show it.
 
-Owns: a board's rules as the scripts take them, and reading members back. Leaves to others: making members
-(`store/lua/parts/runs.lua` explains their form).
+Owns: a board's rules as the scripts take them, which columns a score needs, reading members back. Leaves to others:
+making members (`store/lua/parts/runs.lua` explains their form).
 """
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from dashboard.core.periods import rfc3339
+from dashboard.errors import InvalidInput
 from dashboard.values import MAX_SCORE, BoardSettings, Review, Standing
 
 COLUMN, TIME, TURN = 15, 13, 10
@@ -29,6 +30,17 @@ def rules(settings: BoardSettings) -> str:
             name: value for name in Review.__slots__ if (value := getattr(settings.review, name)) is not None
         }
     return json.dumps(known, separators=(",", ":"))
+
+
+def check_columns(settings: BoardSettings, columns: Mapping[str, int]) -> None:
+    """Whether a score has all columns of the board and no other. Raises InvalidInput."""
+    names = [column.name for column in settings.columns]
+    if wrong := sorted(columns.keys() ^ set(names)):
+        has = f"the columns {', '.join(names)}" if names else "no columns"
+        raise InvalidInput(
+            f"This board has {has}, and each score has them all.",
+            *((f"/columns/{name}", "is missing" if name in names else "unknown column") for name in wrong),
+        )
 
 
 def width(settings: BoardSettings) -> int:

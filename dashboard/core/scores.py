@@ -65,10 +65,18 @@ def clean_id(value: object) -> str:
     )
 
 
-def clean_data(value: object) -> str:
-    """A score's data as the JSON that is stored. Raises InvalidInput where it is longer than DATA_BYTES."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    if len(text.encode()) > DATA_BYTES:
+def clean_data(value: object) -> str | None:
+    """A score's data as the JSON that is stored, None for null. Raises InvalidInput, also where it is longer than
+    DATA_BYTES.
+    """
+    if value is None:
+        return None
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        size = len(text.encode())
+    except (ValueError, RecursionError) as error:  # infinite, a lone surrogate, nested too deeply
+        raise InvalidInput("the data of a score is no JSON that can be kept", ("/data", "must be JSON")) from error
+    if size > DATA_BYTES:
         raise InvalidInput(
             f"the data of a score has at most {DATA_BYTES} bytes as JSON", ("/data", f"at most {DATA_BYTES} bytes")
         )

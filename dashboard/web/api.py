@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from dashboard.core.analytics import Analytics, as_point
 from dashboard.core.boards import Boards
 from dashboard.core.periods import FIRST_MS, LAST_MS, Period, rfc3339
-from dashboard.core.rankings import Place, Rankings
+from dashboard.core.rankings import Guess, Place, Rankings, Threshold
 from dashboard.core.scores import Scores, clean_player
 from dashboard.values import Board, Page
 from dashboard.web import models
@@ -89,6 +89,22 @@ def make_api(
         facts = {"players": place.players, "percentile": place.percentile, "version": place.version}
         return jsonify(_head(place) | place.row.as_dict() | facts)
 
+    @api.get("/boards/<board>/rank")
+    def rank(board: str) -> ResponseReturnValue:
+        query = models.validate(models.RankQuery, request.args.to_dict(), "query")
+        name = models.clean_name(board)
+        guess = rankings.rank_of(name, query.score, query.columns, query.period, at_ms=query.at)
+        facts = {"rank": guess.rank, "score": query.score, "players": guess.players, "percentile": guess.percentile}
+        return jsonify(_head(guess) | facts | {"version": guess.version})
+
+    @api.get("/boards/<board>/percentile")
+    def percentile(board: str) -> ResponseReturnValue:
+        query = models.validate(models.PercentileQuery, request.args.to_dict(), "query")
+        found = rankings.at_percentile(models.clean_name(board), query.p, query.period, at_ms=query.at)
+        row = found.row.as_dict() if found.row else {"score": None, "rank": None}
+        facts = {name: row[name] for name in ("score", "columns", "rank") if name in row}
+        return jsonify(_head(found) | {"p": query.p} | facts | {"players": found.players, "version": found.version})
+
     @api.post("/boards/<board>/standings")
     def standings(board: str) -> ResponseReturnValue:
         query = models.validate(models.PeriodQuery, request.args.to_dict(), "query")
@@ -129,7 +145,7 @@ def _period(period: Period) -> dict[str, Any]:
     return {"period_id": period.id, "from": bounds[0], "to": bounds[1]}
 
 
-def _head(read: Page | Place) -> dict[str, Any]:
+def _head(read: Page | Place | Guess | Threshold) -> dict[str, Any]:
     """`period` as it was asked for, and `period_id`, which says which one that is."""
     return {"board": read.board, "period": read.period.partition(":")[0], "period_id": read.period}
 

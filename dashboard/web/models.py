@@ -21,6 +21,7 @@ from pydantic import (
 
 from dashboard.core.cron import clean_cron, clean_zone
 from dashboard.core.periods import parse_time
+from dashboard.core.rows import Format
 from dashboard.core.scores import BATCH, clean_data, clean_id, clean_player, clean_score
 from dashboard.errors import InvalidInput, ScorecastError
 from dashboard.store.keys import PAYMENTS, PREFIX
@@ -317,6 +318,31 @@ class TopQuery(PeriodQuery):
 
 class AroundQuery(PeriodQuery):
     radius: int = Field(5, ge=0, le=500)
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,17}", value, re.ASCII) else value
+
+
+class RankQuery(PeriodQuery):
+    """A score to try, with the board's columns as `columns.NAME`."""
+
+    score: Annotated[Points, BeforeValidator(_whole)]
+    columns: dict[str, Annotated[Points, BeforeValidator(_whole)]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, query: dict[str, str]) -> dict[str, object]:
+        columns = {name[8:]: value for name, value in query.items() if name.startswith("columns.")}
+        return {"columns": columns} | {name: v for name, v in query.items() if not name.startswith("columns.")}
+
+
+class PercentileQuery(PeriodQuery):
+    p: float = Field(ge=0, le=100, allow_inf_nan=False)
+
+
+class ExportQuery(PeriodQuery):
+    format: Format = "csv"
 
 
 class SignInIn(Model):

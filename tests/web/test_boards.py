@@ -88,6 +88,39 @@ def test_frames_of_a_board_whose_ranks_repeat_are_full(api: Api, board: str, ser
         assert [row["rank"] for row in frame["rows"]] == [1, 2, 2, 2, 2]
 
 
+def test_a_score_is_tried_without_posting_it(api: Api, board: str) -> None:
+    api.put(f"/boards/{board}", {"ties": "first", "columns": [{"name": "stars"}]})
+    scores = [
+        {"player": p, "score": s, "columns": {"stars": 1}} for p, s in zip("abcde", (50, 40, 30, 20, 10), strict=True)
+    ]
+    api.post(f"/boards/{board}/scores", {"scores": scores})
+    tried = api.get(f"/boards/{board}/rank", score=40, **{"columns.stars": 1})
+    assert tried == {
+        "board": board,
+        "period": "all",
+        "period_id": "all",
+        "rank": 3,
+        "score": 40,
+        "players": 5,
+        "percentile": 60.0,
+        "version": 1,
+    }
+    assert api.get(f"/boards/{board}/rank", score=40, **{"columns.stars": 2})["rank"] == 2
+    found = api.get(f"/boards/{board}/percentile", p="75")
+    assert (found["rank"], found["score"], found["columns"], found["players"]) == (2, 40, {"stars": 1}, 5)
+    for path in ("rank", "rank?score=x", "rank?score=1", "rank?score=1&columns.x=1", "rank?score=1&columns=1"):
+        refused(api.call("GET", f"/boards/{board}/{path}"), 422, "invalid")
+    for path in ("percentile", "percentile?p=101", "percentile?p=nan", "percentile?p=1&period=day"):
+        refused(api.call("GET", f"/boards/{board}/{path}"), 422, "invalid")
+
+
+def test_an_empty_board_has_no_score_for_a_percentile(api: Api, board: str) -> None:
+    api.put(f"/boards/{board}", {})
+    found = api.get(f"/boards/{board}/percentile", p=99)
+    assert (found["score"], found["rank"], found["players"]) == (None, None, 0)
+    assert api.get(f"/boards/{board}/rank", score=1)["percentile"] == 100.0
+
+
 # Ids, conditions, bounds ----------------------------------------------------------------------------------------------
 
 

@@ -80,7 +80,7 @@ local function take(player, score, at, where, more)
   local held = first.old and text(first.old.score) or ''
   if more.match and more.match ~= (first.old and held or 'none') then return {'match', held} end
   local from = first.old and first.old.score or rules.rule == 'sum' and 0 or first.run.score
-  if rules.max_step and math.abs(first.run.score - from) > rules.max_step then return {'step', held} end
+  if rules.max_step and not quiet and math.abs(first.run.score - from) > rules.max_step then return {'step', held} end
 
   local ranking, levels, changed, before = KEYS[6 + 3 * first.i], KEYS[8 + 3 * first.i], 0, -1
   if first.old and not quiet and not aside then before = find_rank(ranking, levels, first.old, player) end

@@ -33,6 +33,15 @@ local function count_better(ranking, score, prefix)
   return count_before(ranking, score, down and first .. '\255' or first) -- no name holds that byte
 end
 
+-- how many rows are not worse than a run: those before it and all that share its score and columns
+local function count_until(ranking, score, prefix)
+  local first = string.sub(prefix, 1, columns_width)
+  if first == '' then
+    return redis.call('ZCOUNT', ranking, down and score or '-inf', down and '+inf' or score)
+  end
+  return count_before(ranking, score, down and first or first .. '\255')
+end
+
 -- a run's place among the different runs of a ranking with ties `dense`
 local function level_of(score, prefix) return string.sub(prefix, 1, columns_width) .. score end
 
