@@ -101,7 +101,7 @@ local function take(player, score, at, where, more)
       changed = 1
       if aside then aside.held[ARGV[11 + 2 * move.i]] = keep_run(move.run)
       else
-        any, touched[move.i] = true, true
+        any, touched[move.i] = true, touched[move.i] or not move.old -- true: the ranking may be new
         if move.run.data ~= '' and not stored[8] then stored[8] = redis.call('HSET', hash, 'data', '1') end
         move_run(KEYS[6 + 3 * move.i], KEYS[7 + 3 * move.i], KEYS[8 + 3 * move.i], player, move.old, move.run)
       end
@@ -163,8 +163,8 @@ if ARGV[12] ~= '' and fresh then
   redis.call('SET', KEYS[#KEYS], cjson.encode({stored[7], ARGV[12], {unpack(reply, 3)}}), 'PX', rules.id_ms)
 end
 local version = tonumber(stored[2] or 0) + (any and 1 or 0)
-for i in pairs(touched) do
-  redis.call('SADD', periods, ARGV[11 + 2 * i])
+for i, opened in pairs(touched) do
+  if opened then redis.call('SADD', periods, ARGV[11 + 2 * i]) end
   note_change(KEYS[9 + 3 * rankings], ARGV[11 + 2 * i], version, unpack(KEYS, 6 + 3 * i, 8 + 3 * i))
 end
 reply[2] = text(version)
