@@ -276,6 +276,11 @@ def test_a_sorted_set_of_another_program_is_a_board_and_moves(
         redis_of.zincrby(key, 1000, "player2")
         _, frame = client.receive(timeout=20)
         assert next((row["player"], row["score"]) for row in frame["rows"]) == ("player2", 2200.5)
+    first = api.get(f"/boards/{board}/top", limit=1)
+    assert [row["player"] for row in api.get(f"/boards/{board}/top", cursor=first["next"])["rows"]] == [
+        "player1",
+        "\ufffd",
+    ]
     assert api.post(f"/boards/{board}/scores", {"player": "player3", "score": 3000})["rank"] == 1
     assert redis_of.zscore(key, "player3") == 3000
     api.call("DELETE", f"/boards/{board}")
