@@ -1,12 +1,16 @@
 """A ranking as a file, over HTTP. Leaves to others: what stands in it (`core/exports.py`)."""
 
+import logging
 from collections.abc import Iterator
 
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
 from dashboard.core.exports import Export, Exports
+from dashboard.errors import ScorecastError
 from dashboard.web import models
+
+log = logging.getLogger(__name__)
 
 TYPES = {"csv": "text/csv; charset=utf-8; header=present", "ndjson": "application/x-ndjson"}
 
@@ -29,6 +33,12 @@ def make_exports(exports: Exports) -> Blueprint:
 
 
 def _bytes(found: Export) -> Iterator[bytes]:
-    """What is sent. Where the store goes away in the middle, the answer ends without its last chunk: clients see it."""
-    for _, data in found.parts:
-        yield data
+    """What is sent. Where the store or the board goes away in the middle, the connection is closed before the last chunk:
+    clients see that, which an error document behind half a file would not let them.
+    """
+    try:
+        for _, data in found.parts:
+            yield data
+    except ScorecastError as error:
+        log.warning("an export ends early: %s", error)
+        raise ConnectionAbortedError(error.detail) from error  # no mistake of ours: no traceback

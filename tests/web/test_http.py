@@ -269,4 +269,5 @@ def test_no_request_makes_the_server_fail(
 
 def test_the_server_said_nothing_of_mistakes_of_its_own(server: ServerProcess) -> None:
     """Runs after the requests above."""
-    assert not [words for words in server.errors if "Traceback" in words or "request failed" in words]
+    mistakes = [words for words in server.errors if "Traceback" in words or "request failed" in words]
+    assert not mistakes, "".join(server.errors)
