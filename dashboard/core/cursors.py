@@ -3,13 +3,17 @@
 import base64
 import binascii
 import json
+import math
 
 from dashboard.errors import BadCursor
 
 
 def write_cursor(score: int, member: str) -> str:
-    """The cursor of a row by its score and member; in the archive, whose rows stand still, by its place and ''."""
-    text = json.dumps([score, member], ensure_ascii=False, separators=(",", ":"))
+    """The cursor of a row by its score and member; in the archive, whose rows stand still, by its place and ''.
+
+    Members that other programs wrote may be no UTF-8: their bytes come as lone surrogates.
+    """
+    text = json.dumps([score, member], ensure_ascii=not member.isprintable(), separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
@@ -17,8 +21,9 @@ def open_cursor(cursor: str) -> tuple[int, str]:
     """Raises BadCursor."""
     try:
         score, member = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if type(score) is int and type(member) is str:
-            member.encode()
+        whole = type(score) is int
+        if (whole or (type(score) is float and math.isfinite(score))) and type(member) is str:
+            member.encode(errors="surrogateescape")
             return score, member
     except (ValueError, TypeError, binascii.Error, RecursionError):
         pass

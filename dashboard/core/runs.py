@@ -53,7 +53,7 @@ def standing(settings: BoardSettings, member: bytes, score: float | bytes, rank:
     at = width(settings)
     name, text = member[at:].decode(errors="replace"), data.decode() or None
     if at == 0:
-        return Standing(rank, name, _number(score), (), None, text)
+        return Standing(rank, name, number(score), (), None, text)
     prefix = member[:at].decode()
     columns = tuple(
         (column.name, _value(prefix[COLUMN * i : COLUMN * (i + 1)], column.order == settings.order))
@@ -79,7 +79,7 @@ def ranked(
     return tuple(found)
 
 
-def _number(score: float | bytes) -> int:
+def number(score: float | bytes | str) -> int:
     """A whole number, but for what other programs write: they may have fractions, and infinities."""
     number = float(score)
     if number.is_integer():
