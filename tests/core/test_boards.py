@@ -25,7 +25,7 @@ from dashboard.errors import (
 from dashboard.parts import Parts
 from dashboard.store import keys
 from dashboard.store.scripts import Scripts
-from dashboard.values import BoardSettings, Mark, PeriodKind, Result, Score
+from dashboard.values import MAX_SCORE, BoardSettings, Column, Mark, PeriodKind, Result, Score
 from tests.core.times import DAY_MS, away_from_midnight, store_ms, with_host_clock
 from tests.stored import stored
 
@@ -462,3 +462,14 @@ def test_a_board_without_a_period_of_that_kind_says_which_it_has(parts: Parts, b
     submit(parts, board, "a", 1)
     week = period("week", store_ms(parts.client))
     assert parts.rankings.top(board, "week").period == week.id
+
+
+def test_what_comes_together_at_a_restoration_stays_within_what_a_player_may_hold(parts: Parts, board: str) -> None:
+    parts.boards.put(board, BoardSettings(rule="sum", max=10, columns=(Column("a"), Column("b", "asc"))))
+    score = Score("x", 8, columns={"a": -MAX_SCORE, "b": MAX_SCORE})
+    parts.scores.submit(board, [score])
+    parts.removals.remove(board, "x", reason="r", by="o")
+    parts.scores.submit(board, [score])
+    parts.removals.restore(board, "x", reason="r", by="o")
+    (row,) = parts.rankings.top(board).rows
+    assert (row.player, row.score, dict(row.columns)) == ("x", 10, dict(score.columns))
