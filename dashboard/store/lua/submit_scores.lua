@@ -54,11 +54,14 @@ local function find_suspicion(player, score, gain)
   if redis.call('HSET', gains, player, text(gained)) == 1 then redis.call('EXPIRE', gains, 2 * bounds.per_s) end
 end
 
--- whether a ranking of long ago was archived and has left Redis: what came now would replace it
+-- whether a ranking that is over was archived and has left Redis: what came now would replace it (`keep` and `late_s` may
+-- have been raised since)
 local gone = {}
 local function is_gone(i)
-  if ARGV[12 + 2 * i] == 'history' and gone[i] == nil then
-    gone[i] = redis.call('EXISTS', KEYS[6 + 3 * i]) == 0 and redis.call('SISMEMBER', periods, ARGV[11 + 2 * i]) == 1
+  if i > current and gone[i] == nil then
+    local period = ARGV[11 + 2 * i]
+    gone[i] = redis.call('EXISTS', KEYS[6 + 3 * i]) == 0 and redis.call('SISMEMBER', periods, period) == 1
+      and redis.call('HEXISTS', KEYS[9 + 3 * rankings], period) == 0
   end
   return gone[i]
 end
