@@ -1,5 +1,6 @@
 """Boards: declared, changed, deleted, and what processes see of each other's changes."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -473,3 +474,19 @@ def test_what_comes_together_at_a_restoration_stays_within_what_a_player_may_hol
     parts.removals.restore(board, "x", reason="r", by="o")
     (row,) = parts.rankings.top(board).rows
     assert (row.player, row.score, dict(row.columns)) == ("x", 10, dict(score.columns))
+
+
+def test_a_batch_of_a_hidden_player_with_a_long_record_holds_nobody_up(parts: Parts, board: str) -> None:
+    parts.boards.put(board, BoardSettings(rule="sum", periods=("hour", "all"), late_s=366 * 86_400))
+    now_ms = store_ms(parts.client)
+    scores = [Score("x", 1, now_ms - 8 * 3_600_000 * i, data=json.dumps("x" * 1000)) for i in range(1000)]
+    parts.scores.submit(board, scores[:1])
+    parts.removals.remove(board, "x", reason="r", by="o", hide=True)
+    parts.client.config_resetstat()
+    results = parts.scores.submit(board, scores)
+    counts = parts.client.info("commandstats")
+    assert (counts["cmdstat_hget"]["calls"], counts["cmdstat_hset"]["calls"]) == (1, 1)
+    assert all(isinstance(result, Result) and result.rank is None for result in results)
+    parts.removals.restore(board, "x", reason="r", by="o")
+    assert parts.rankings.player(board, "x").score == 1001
+    assert parts.rankings.player(board, "x", "hour", at_ms=scores[0].at_ms).score == 2

@@ -66,11 +66,20 @@ local function is_gone(i)
   return gone[i]
 end
 
+-- the record of a player who is hidden, nil for others: it may be large, so it is read once and written once
+local hidden, rewritten = {}, {}
+local function find_hidden(player)
+  if not stored[10] then return nil end
+  if hidden[player] == nil then
+    local aside = cjson.decode(redis.call('HGET', apart, player) or '{}')
+    hidden[player] = aside.how == 'hidden' and aside
+  end
+  return hidden[player] or nil
+end
+
 -- one score: its reply
 local function take(player, score, at, where, more)
-  local aside = stored[10] and cjson.decode(redis.call('HGET', apart, player) or '{}')
-  aside = aside and aside.how == 'hidden' and aside or nil
-  local moves = {}
+  local aside, moves = find_hidden(player), {}
   for word in string.gmatch(where, '%d+') do
     local i = tonumber(word)
     local old = read_run(i, player, aside)
@@ -111,7 +120,7 @@ local function take(player, score, at, where, more)
     end
   end
   if aside then
-    redis.call('HSET', apart, player, cjson.encode(aside))
+    rewritten[player] = aside
     return not quiet and {text(first.run.score), -1, -1, changed, redis.call('ZCARD', ranking), stored[9] or '0-0'} or nil
   end
   position = redis.call('XADD', events, 'MAXLEN', '~', EVENTS, '*', 'player', player, 'score', text(score),
@@ -165,6 +174,7 @@ end
 if ARGV[12] ~= '' and fresh then
   redis.call('SET', KEYS[#KEYS], cjson.encode({stored[7], ARGV[12], {unpack(reply, 3)}}), 'PX', rules.id_ms)
 end
+for player, aside in pairs(rewritten) do redis.call('HSET', apart, player, cjson.encode(aside)) end
 local version = tonumber(stored[2] or 0) + (any and 1 or 0)
 for i in pairs(touched) do
   redis.call('SADD', periods, ARGV[11 + 2 * i])
