@@ -26,7 +26,7 @@ from dashboard.errors import (
 from dashboard.parts import Parts
 from dashboard.store import keys
 from dashboard.store.scripts import Scripts
-from dashboard.values import MAX_SCORE, BoardSettings, Column, Mark, PeriodKind, Result, Score
+from dashboard.values import MAX_SCORE, BoardSettings, Column, Mark, PeriodKind, Result, Review, Score
 from tests.core.times import DAY_MS, away_from_midnight, store_ms, with_host_clock
 from tests.stored import stored
 
@@ -490,3 +490,14 @@ def test_a_batch_of_a_hidden_player_with_a_long_record_holds_nobody_up(parts: Pa
     parts.removals.restore(board, "x", reason="r", by="o")
     assert parts.rankings.player(board, "x").score == 1001
     assert parts.rankings.player(board, "x", "hour", at_ms=scores[0].at_ms).score == 2
+
+
+def test_columns_are_fixed_while_scores_wait_for_review(parts: Parts, board: str) -> None:
+    settings = BoardSettings(review=Review(above=10), columns=(Column("a"), Column("b")))
+    parts.boards.put(board, settings)
+    parts.scores.submit(board, [Score("x", 99, columns={"a": 1, "b": 2})])
+    with pytest.raises(BoardConflict):
+        parts.boards.put(board, replace(settings, columns=settings.columns[::-1]))
+    (waiting,) = parts.removals.waiting(board)
+    parts.removals.decide(board, waiting["id"], approve=False, by="o")
+    parts.boards.put(board, replace(settings, columns=settings.columns[::-1]))
