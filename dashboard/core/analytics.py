@@ -14,7 +14,7 @@ from dashboard.core.boards import Boards
 from dashboard.core.calendars import pick_period
 from dashboard.core.clock import Clock
 from dashboard.core.periods import rfc3339
-from dashboard.core.runs import ranked
+from dashboard.core.runs import number, ranked
 from dashboard.errors import InvalidInput, StoreUnavailable
 from dashboard.store import keys
 from dashboard.store.client import Client
@@ -90,8 +90,8 @@ def _pulse(fields: dict[bytes, bytes], kind: str) -> Pulse:
     flat: Sequence[Any] = ()
     for name, value in fields.items():
         if name.split(b":")[0].decode() == kind:
-            flat = list(json.loads(value))  # an empty table is written as {}
-    rows = tuple(Standing(r, p, int(s)) for p, s, r in zip(flat[::3], flat[1::3], flat[2::3], strict=True))
+            flat = list(json.loads(value.decode(errors="replace")))  # an empty table is written as {}
+    rows = tuple(Standing(r, p, number(s)) for p, s, r in zip(flat[::3], flat[1::3], flat[2::3], strict=True))
     return Pulse(int(fields[b"at"]), int(fields[b"scores"]), rows)
 
 

@@ -64,13 +64,19 @@ class Archiving:
         with answering(), self._client.pipeline(transaction=False) as pipe:
             for name in names:
                 pipe.hkeys(keys.unarchived(name))
+                pipe.hget(keys.board(name), "revision")
             found = pipe.execute()
-        waiting = {name: [id.decode() for id in ids] for name, ids in zip(names, found, strict=True) if ids}
-        return sum(self._archive_board(name, ids) for name, ids in waiting.items())
+        waiting = [
+            (name, ids, revision) for name, ids, revision in zip(names, found[::2], found[1::2], strict=True) if ids
+        ]
+        return sum(self._archive_board(name, [id.decode() for id in ids], revision) for name, ids, revision in waiting)
 
-    def _archive_board(self, name: str, ids: list[str]) -> int:
+    def _archive_board(self, name: str, ids: list[str], revision: bytes | None) -> int:
         try:
-            if not self._due(self._boards.get(name), ids):
+            known = self._boards.get(name)
+            if not self._boards.is_current(known, revision):  # ids may name seasons that it does not know
+                known = self._boards.fresh(name)
+            if not self._due(known, ids):
                 return 0
             with self._hold(f"archive:{name}") as held:
                 board = self._boards.fresh(name)

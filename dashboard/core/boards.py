@@ -195,7 +195,8 @@ class Boards:
         args = [*args, "all" if settings.key else ""]
         with answering():
             self._client.sadd(keys.BOARDS, name)
-            reply: bytes = self._scripts.write("put_board", [keys.board(name), keys.periods(name)], args)[0]
+            names = [keys.board(name), keys.periods(name), keys.review(name)]
+            reply: bytes = self._scripts.write("put_board", names, args)[0]
             self._client.sadd(keys.BOARDS, name)
         if reply == b"ok":
             self._known[name] = board

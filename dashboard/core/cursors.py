@@ -9,8 +9,11 @@ from dashboard.errors import BadCursor
 
 
 def write_cursor(score: float, member: str) -> str:
-    """The cursor of a row by its score and member; in the archive, whose rows stand still, by its place and ''."""
-    text = json.dumps([score, member], ensure_ascii=False, separators=(",", ":"))
+    """The cursor of a row by its score and member; in the archive, whose rows stand still, by its place and ''.
+
+    Members that other programs wrote may be no UTF-8: their bytes come as lone surrogates.
+    """
+    text = json.dumps([score, member], ensure_ascii=not member.isprintable(), separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
@@ -18,9 +21,10 @@ def open_cursor(cursor: str) -> tuple[int | str, str]:
     """Score, as text where it is not whole, and member. Raises BadCursor."""
     try:
         score, member = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if type(score) in (int, float) and abs(score) < math.inf and type(member) is str:
-            member.encode()
-            return score if type(score) is int else repr(score), member
+        whole = type(score) is int
+        if (whole or (type(score) is float and math.isfinite(score))) and type(member) is str:
+            member.encode(errors="surrogateescape")
+            return score if whole else repr(score), member
     except (ValueError, TypeError, binascii.Error, RecursionError):
         pass
     raise BadCursor("This cursor was not made by this server: take `next` from a page.", ("/cursor", "unknown"))

@@ -11,7 +11,7 @@ from typing import Any
 
 from dashboard.core.calendars import kept_until_ms, open_periods
 from dashboard.core.periods import Period, rfc3339
-from dashboard.core.runs import check_columns, rules
+from dashboard.core.runs import check_columns, number, rules
 from dashboard.errors import (
     IdempotencyConflict,
     InvalidInput,
@@ -99,7 +99,7 @@ class Plan:
             held, rank, before, changed, players, position, *review = reply
             self.results[index] = Result(
                 player=score.player,
-                score=int(held) if held != b"" else None,
+                score=number(held) if held != b"" else None,
                 rank=None if rank == -1 else int(rank),
                 previous_rank=None if before == -1 else int(before),
                 changed=bool(changed),
@@ -185,7 +185,7 @@ class Plan:
             wanted = "none" if score.match is None else score.match
             return ScoreMismatch(
                 f"{score.player!r} holds {held or 'no score'}, not {wanted}; nothing was counted.",
-                held=int(held) if held else None,
+                held=number(held) if held else None,
             )
         if reason == "step":
             return StepTooLarge(

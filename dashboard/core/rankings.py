@@ -248,7 +248,7 @@ class Rankings:
             names = [keys.board(board), *keys.standings(board, period.id, known.settings.key)]
             with sharing(known.settings.key):
                 revision, version, players, start, *flat = self._scripts.read(
-                    "read_rows", names, [rules(known.settings), limit, *where]
+                    "read_rows", names, [rules(known.settings), limit, *map(_bytes, where)]
                 )
             if not self._boards.is_current(known, revision):
                 continue
@@ -260,7 +260,7 @@ class Rankings:
             cells = zip(members, scores, ranks, data, strict=True)
             rows = tuple(standing(known.settings, *cell) for cell in cells)
             more = bool(rows) and start + len(rows) < players
-            next = write_cursor(rows[-1].score, members[-1].decode()) if more else None
+            next = write_cursor(rows[-1].score, members[-1].decode(errors="surrogateescape")) if more else None
             return Page(board, period.id, players, int(version), rows, next)
         raise _restless(board)
 
@@ -298,6 +298,11 @@ def _usable(replies: Sequence[Any], nothing: Any) -> list[Any]:
         if isinstance(reply, Exception) and not str(reply).startswith("WRONGTYPE"):
             raise reply
     return [nothing if isinstance(reply, Exception) else reply for reply in replies]
+
+
+def _bytes(part: str | int) -> bytes | int:
+    """As Redis has it, also what is no UTF-8."""
+    return part.encode(errors="surrogateescape") if isinstance(part, str) else part
 
 
 def _restless(board: str) -> StoreUnavailable:

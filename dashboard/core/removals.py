@@ -11,7 +11,7 @@ from typing import Any
 from dashboard.core.boards import Boards
 from dashboard.core.calendars import kept_until_ms, period_of
 from dashboard.core.periods import rfc3339
-from dashboard.core.runs import rules
+from dashboard.core.runs import number, rules
 from dashboard.core.scores import Scores
 from dashboard.errors import BoardNotFound, NotInReview, PlayerNotFound, ScorecastError, StoreUnavailable
 from dashboard.store import keys
@@ -89,7 +89,7 @@ class Removals:
             }
         return [
             {"player": player, "how": record["how"], "reason": record["reason"], "by": record["by"]}
-            | {"held": {period: int(run["score"]) for period, run in dict(record["held"]).items()}}
+            | {"held": {period: number(run["score"]) for period, run in dict(record["held"]).items()}}
             for player, record in sorted(found.items())
         ]
 
@@ -160,7 +160,7 @@ def _noted(id: str, fields: dict[str, str]) -> dict[str, Any]:
     flat: Sequence[str] = json.loads(fields.get("held", "[]")) or ()
     noted = {"id": id, "at": rfc3339(int(id.partition("-")[0])), "what": what, "player": fields[what]}
     noted |= {"reason": fields["reason"], "by": fields["by"]}
-    return noted | {"held": {period: int(score) for period, score in zip(flat[::2], flat[1::2], strict=True)}}
+    return noted | {"held": {period: number(score) for period, score in zip(flat[::2], flat[1::2], strict=True)}}
 
 
 def _waiting(board: Board, id: str, fields: dict[str, str]) -> dict[str, Any]:

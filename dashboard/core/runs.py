@@ -14,6 +14,8 @@ from dashboard.errors import InvalidInput
 from dashboard.values import MAX_SCORE, BoardSettings, Review, Standing
 
 COLUMN, TIME, TURN = 15, 13, 10
+LISTED = 20
+"""So many wrong columns are listed; a score may have 100,000."""
 FIRST_MS, TIMES = 62_135_596_800_000, 2**50
 
 
@@ -33,14 +35,18 @@ def rules(settings: BoardSettings) -> str:
 
 
 def check_columns(settings: BoardSettings, columns: Mapping[str, int]) -> None:
-    """Whether a score has all columns of the board and no other. Raises InvalidInput."""
+    """Whether a score has all columns of the board and no other. Raises InvalidInput that lists up to LISTED of them."""
     names = [column.name for column in settings.columns]
     if wrong := sorted(columns.keys() ^ set(names)):
         has = f"the columns {', '.join(names)}" if names else "no columns"
         raise InvalidInput(
             f"This board has {has}, and each score has them all.",
-            *((f"/columns/{name}", "is missing" if name in names else "unknown column") for name in wrong),
+            *((_pointer(name), "is missing" if name in names else "unknown column") for name in wrong[:LISTED]),
         )
+
+
+def _pointer(name: str) -> str:
+    return "/columns/" + name.replace("~", "~0").replace("/", "~1")
 
 
 def width(settings: BoardSettings) -> int:
@@ -53,7 +59,7 @@ def standing(settings: BoardSettings, member: bytes, score: float | bytes, rank:
     at = width(settings)
     name, text = member[at:].decode(errors="replace"), data.decode() or None
     if at == 0:
-        return Standing(rank, name, _number(score), (), None, text)
+        return Standing(rank, name, number(score), (), None, text)
     prefix = member[:at].decode()
     columns = tuple(
         (column.name, _value(prefix[COLUMN * i : COLUMN * (i + 1)], column.order == settings.order))
@@ -79,7 +85,7 @@ def ranked(
     return tuple(found)
 
 
-def _number(score: float | bytes) -> int:
+def number(score: float | bytes | str) -> int:
     """A whole number, but for what other programs write: they may have fractions, and infinities."""
     number = float(score)
     if number.is_integer():

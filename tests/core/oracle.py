@@ -91,8 +91,7 @@ class Book:
             data = data or old.data
         if max(map(abs, (score, *columns))) > MAX_SCORE:
             return None
-        low, high = self.settings.min, self.settings.max
-        score = max(-MAX_SCORE if low is None else low, min(MAX_SCORE if high is None else high, score))
+        score = self.bound(score)
         run = Run(score, columns, new.reached, data)
         if old is None:
             return run
@@ -103,6 +102,11 @@ class Book:
         if self.settings.rule == "sum":
             return replace(run, reached=(max(run.reached[0], old.reached[0]), run.reached[1]))
         return run
+
+    def bound(self, score: int) -> int:
+        """What a player may hold."""
+        low, high = self.settings.min, self.settings.max
+        return max(-MAX_SCORE if low is None else low, min(MAX_SCORE if high is None else high, score))
 
     def is_better(self, run: Run, old: Run) -> bool:
         """Whether the rule `best` takes it."""
@@ -170,6 +174,7 @@ class Book:
             return later or earlier  # type: ignore[return-value]
         if self.settings.rule == "best":
             return later if self.merit(later) < self.merit(earlier) else earlier
-        columns = tuple(a + b for a, b in zip(earlier.columns, later.columns, strict=True))
+        sums = (a + b for a, b in zip(earlier.columns, later.columns, strict=True))
+        columns = tuple(max(-MAX_SCORE, min(MAX_SCORE, value)) for value in sums)
         reached = (max(earlier.reached[0], later.reached[0]), 0)
-        return Run(earlier.score + later.score, columns, reached, later.data or earlier.data)
+        return Run(self.bound(earlier.score + later.score), columns, reached, later.data or earlier.data)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from dashboard.core.archive import Archive, Archived
 from dashboard.core.cursors import write_cursor
 from dashboard.core.periods import period
 from dashboard.core.runs import width
+from dashboard.core.seasons import Seasons
 from dashboard.errors import BadCursor, LockLost, PlayerNotFound
 from dashboard.parts import Parts
 from dashboard.store import keys
 from dashboard.store.scripts import Scripts
-from dashboard.values import BoardSettings, Column, Mark, Page, Score, Season, Standing, Ties
+from dashboard.values import BoardSettings, Column, Mark, Page, Result, Score, Season, Standing, Ties
 from tests.conftest import ROOT
-from tests.core.times import DAY_MS, archiving_at, away_from_midnight, store_ms
+from tests.core.times import DAY_MS, archiving_at, away_from_midnight, store_ms, with_host_clock
 
 DAYS = BoardSettings(periods=("day", "all"), late_s=40 * DAY_MS // 1000, keep=1)
 
@@ -214,8 +216,11 @@ def test_what_is_imported_into_a_period_that_has_expired_does_not_replace_its_ar
     before = kept(parts, board)
     let_expire(parts, board, period("day", at).id)
     assert parts.scores.load(board, [Score("d", 1, at)], Mark("i", "", "1")) == {}
+    parts.scores.submit(board, [Score("e", 1, at)])
     archiving_at(parts, 50 * DAY_MS).archive_due()
     assert kept(parts, board) == before
+    rows = parts.rankings.top(board, "day", at_ms=at).rows
+    assert sorted(row.player for row in rows) == ["a", "b", "c"]  # and not who came too late alone
     assert parts.client.hlen(keys.unarchived(board)) == 0
 
 
@@ -258,6 +263,26 @@ def test_many_archivers_archive_each_ranking_once(parts: Parts, board: str) -> N
     assert [row[3:] for row in kept(parts, board)] == [(3, 3)] * 8
     assert sum(done) >= 8
     assert parts.client.hkeys(keys.unarchived(board)) == []
+
+
+def test_who_is_taken_off_before_a_late_score_is_not_archived_yet(parts: Parts, board: str) -> None:
+    parts.boards.put(board, replace(DAYS, periods=("day",)))
+    at = yesterday(parts)
+    parts.scores.submit(board, [Score("a", 1, at)])
+    parts.removals.remove(board, "a", reason="r", by="x")
+    assert isinstance(parts.scores.submit(board, [Score("b", 1, at)])[0], Result)
+
+
+def test_seasons_that_another_process_began_are_no_surprise_to_an_archiver(parts: Parts, board: str) -> None:
+    parts.boards.put(board, BoardSettings(periods=("season",), season=Season(), late_s=0))
+    other = with_host_clock(parts, 0)
+    seasons = Seasons(Scripts(parts.client), other.boards, parts.locks.hold)
+    for _ in range(2):
+        seasons.roll_over(board)
+        other.scores.submit(board, [Score("b", 1)])
+    assert parts.boards.get(board).seasons == ()
+    archiving_at(parts, 60_000).archive_due()
+    assert [row[0] for row in kept(parts, board)] == ["season:2"]
 
 
 def test_seasons_are_archived_and_read_by_any_instant_in_them(parts: Parts, board: str) -> None:

@@ -1,5 +1,6 @@
 """Boards: declared, changed, deleted, and what processes see of each other's changes."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -25,7 +26,7 @@ from dashboard.errors import (
 from dashboard.parts import Parts
 from dashboard.store import keys
 from dashboard.store.scripts import Scripts
-from dashboard.values import BoardSettings, Mark, PeriodKind, Result, Score
+from dashboard.values import MAX_SCORE, BoardSettings, Column, Mark, PeriodKind, Result, Review, Score
 from tests.core.times import DAY_MS, away_from_midnight, store_ms, with_host_clock
 from tests.stored import stored
 
@@ -462,3 +463,41 @@ def test_a_board_without_a_period_of_that_kind_says_which_it_has(parts: Parts, b
     submit(parts, board, "a", 1)
     week = period("week", store_ms(parts.client))
     assert parts.rankings.top(board, "week").period == week.id
+
+
+def test_what_comes_together_at_a_restoration_stays_within_what_a_player_may_hold(parts: Parts, board: str) -> None:
+    parts.boards.put(board, BoardSettings(rule="sum", max=10, columns=(Column("a"), Column("b", "asc"))))
+    score = Score("x", 8, columns={"a": -MAX_SCORE, "b": MAX_SCORE})
+    parts.scores.submit(board, [score])
+    parts.removals.remove(board, "x", reason="r", by="o")
+    parts.scores.submit(board, [score])
+    parts.removals.restore(board, "x", reason="r", by="o")
+    (row,) = parts.rankings.top(board).rows
+    assert (row.player, row.score, dict(row.columns)) == ("x", 10, dict(score.columns))
+
+
+def test_a_batch_of_a_hidden_player_with_a_long_record_holds_nobody_up(parts: Parts, board: str) -> None:
+    parts.boards.put(board, BoardSettings(rule="sum", periods=("hour", "all"), late_s=366 * 86_400))
+    now_ms = store_ms(parts.client)
+    scores = [Score("x", 1, now_ms - 8 * 3_600_000 * i, data=json.dumps("x" * 1000)) for i in range(1000)]
+    parts.scores.submit(board, scores[:1])
+    parts.removals.remove(board, "x", reason="r", by="o", hide=True)
+    parts.client.config_resetstat()
+    results = parts.scores.submit(board, scores)
+    counts = parts.client.info("commandstats")
+    assert (counts["cmdstat_hget"]["calls"], counts["cmdstat_hset"]["calls"]) == (1, 1)
+    assert all(isinstance(result, Result) and result.rank is None for result in results)
+    parts.removals.restore(board, "x", reason="r", by="o")
+    assert parts.rankings.player(board, "x").score == 1001
+    assert parts.rankings.player(board, "x", "hour", at_ms=scores[0].at_ms).score == 2
+
+
+def test_columns_are_fixed_while_scores_wait_for_review(parts: Parts, board: str) -> None:
+    settings = BoardSettings(review=Review(above=10), columns=(Column("a"), Column("b")))
+    parts.boards.put(board, settings)
+    parts.scores.submit(board, [Score("x", 99, columns={"a": 1, "b": 2})])
+    with pytest.raises(BoardConflict):
+        parts.boards.put(board, replace(settings, columns=settings.columns[::-1]))
+    (waiting,) = parts.removals.waiting(board)
+    parts.removals.decide(board, waiting["id"], approve=False, by="o")
+    parts.boards.put(board, replace(settings, columns=settings.columns[::-1]))

@@ -652,3 +652,11 @@ def test_a_storm_of_changes_rings_at_most_once_in_a_window(parts: Parts, board: 
     assert 4 <= rings <= took_ms / RING_MS + 1
     assert changes > rings  # control: one ring for each change would be more
     ear.close()
+
+
+def test_columns_that_the_board_has_not_are_listed_up_to_some(parts: Parts, board: str) -> None:
+    columns = {f"{n:05}": 1 for n in range(10_000)} | {"!a/b~": 1}
+    (refused,) = parts.scores.submit(board, [Score("a", 1, columns=columns)])
+    assert isinstance(refused, InvalidInput)
+    assert len(refused.errors) == 20
+    assert refused.errors[0] == ("/columns/!a~1b~0", "unknown column")

@@ -227,6 +227,15 @@ def test_operators_remove_hide_restore_and_decide_and_clients_do_not(operated: t
     ]
 
 
+def test_data_that_came_while_a_player_was_hidden_is_there_when_the_player_is_back(operated: tuple[Api, Api]) -> None:
+    client, operator = operated
+    client.post("/boards/d/scores", {"player": "a", "score": 1})
+    operator.call("DELETE", "/boards/d/players/a", json={"reason": "look", "hide": True})
+    client.post("/boards/d/scores", {"player": "a", "score": 2, "data": {"hero": "ada"}})
+    operator.post("/boards/d/players/a/restore", {"reason": "fine"})
+    assert client.get("/boards/d/top")["rows"] == [{"rank": 1, "player": "a", "score": 2, "data": {"hero": "ada"}}]
+
+
 def test_a_board_may_take_scores_from_operators_only(operated: tuple[Api, Api]) -> None:
     client, operator = operated
     operator.put("/boards/official", {"writers": "operators"})

@@ -4,8 +4,11 @@
 -- Returns {lowest score of the first bin, width, count, count, ...}, or {} for an empty ranking
 local low = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
 if not low then return {} end
-low = tonumber(low)
-local high = tonumber(redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2])
+-- beyond that, where other programs may go, numbers are not exact, and one more may be the same: the outer bins hold the rest
+local MAX = 9007199254740991
+local function bound(score) return math.max(-MAX, math.min(MAX, tonumber(score))) end
+low = bound(low)
+local high = bound(redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2])
 local function text(number) return string.format('%.0f', number) end
 
 local want, width, power, first = (high - low + 1) / (ARGV[1] - 1), 1, 1, nil
@@ -16,11 +19,12 @@ while width < want do
   end
   power = power * 10
 end
-first = math.max(math.floor(low / width) * width, -9007199254740991) -- below that, numbers are not exact
+first = math.max(math.floor(low / width) * width, -MAX)
 local reply = {text(first), text(width)}
 local from = first
 while from <= high do
-  reply[#reply + 1] = redis.call('ZCOUNT', KEYS[1], text(from), '(' .. text(from + width))
+  reply[#reply + 1] = redis.call('ZCOUNT', KEYS[1], from == first and '-inf' or text(from),
+    from + width > high and '+inf' or '(' .. text(from + width))
   from = from + width
 end
 return reply

@@ -54,20 +54,32 @@ local function find_suspicion(player, score, gain)
   if redis.call('HSET', gains, player, text(gained)) == 1 then redis.call('EXPIRE', gains, 2 * bounds.per_s) end
 end
 
--- whether a ranking of long ago was archived and has left Redis: what came now would replace it
+-- whether a ranking that is over was archived and has left Redis: what came now would replace it (`keep` and `late_s` may
+-- have been raised since)
 local gone = {}
 local function is_gone(i)
-  if ARGV[12 + 2 * i] == 'history' and gone[i] == nil then
-    gone[i] = redis.call('EXISTS', KEYS[6 + 3 * i]) == 0 and redis.call('SISMEMBER', periods, ARGV[11 + 2 * i]) == 1
+  if i > current and gone[i] == nil then
+    local period = ARGV[11 + 2 * i]
+    gone[i] = redis.call('EXISTS', KEYS[6 + 3 * i]) == 0 and redis.call('SISMEMBER', periods, period) == 1
+      and redis.call('HEXISTS', KEYS[9 + 3 * rankings], period) == 0
   end
   return gone[i]
 end
 
+-- the record of a player who is hidden, nil for others: it may be large, so it is read once and written once
+local hidden, rewritten = {}, {}
+local function find_hidden(player)
+  if not stored[10] then return nil end
+  if hidden[player] == nil then
+    local aside = cjson.decode(redis.call('HGET', apart, player) or '{}')
+    hidden[player] = aside.how == 'hidden' and aside
+  end
+  return hidden[player] or nil
+end
+
 -- one score: its reply
 local function take(player, score, at, where, more)
-  local aside = stored[10] and cjson.decode(redis.call('HGET', apart, player) or '{}')
-  aside = aside and aside.how == 'hidden' and aside or nil
-  local moves = {}
+  local aside, moves = find_hidden(player), {}
   for word in string.gmatch(where, '%d+') do
     local i = tonumber(word)
     local old = read_run(i, player, aside)
@@ -97,18 +109,19 @@ local function take(player, score, at, where, more)
   end
   for _, move in ipairs(moves) do
     local expiry = ARGV[12 + 2 * move.i]
-    if move.run ~= move.old and (expiry == '' or expiry == 'history' or tonumber(expiry) > now) then -- else it ended since the caller looked
+    -- else it ended since the caller looked
+    if move.run ~= move.old and (expiry == '' or expiry == 'history' or tonumber(expiry) > now) then
       changed = 1
+      if move.run.data ~= '' and not stored[8] then stored[8] = redis.call('HSET', hash, 'data', '1') end
       if aside then aside.held[ARGV[11 + 2 * move.i]] = keep_run(move.run)
       else
         any, touched[move.i] = true, touched[move.i] or not move.old -- true: the ranking may be new
-        if move.run.data ~= '' and not stored[8] then stored[8] = redis.call('HSET', hash, 'data', '1') end
         move_run(KEYS[6 + 3 * move.i], KEYS[7 + 3 * move.i], KEYS[8 + 3 * move.i], player, move.old, move.run)
       end
     end
   end
   if aside then
-    redis.call('HSET', apart, player, cjson.encode(aside))
+    rewritten[player] = aside
     return not quiet and {text(first.run.score), -1, -1, changed, redis.call('ZCARD', ranking), stored[9] or '0-0'} or nil
   end
   position = redis.call('XADD', events, 'MAXLEN', '~', EVENTS, '*', 'player', player, 'score', text(score),
@@ -162,6 +175,7 @@ end
 if ARGV[12] ~= '' and fresh then
   redis.call('SET', KEYS[#KEYS], cjson.encode({stored[7], ARGV[12], {unpack(reply, 3)}}), 'PX', rules.id_ms)
 end
+for player, aside in pairs(rewritten) do redis.call('HSET', apart, player, cjson.encode(aside)) end
 local version = tonumber(stored[2] or 0) + (any and 1 or 0)
 for i, opened in pairs(touched) do
   if opened then redis.call('SADD', periods, ARGV[11 + 2 * i]) end

@@ -8,12 +8,15 @@ local function is_better(a, b)
   return false
 end
 
+-- the score that a player may hold
+local function bound(score) return math.max(rules.min or -MAX, math.min(rules.max or MAX, score)) end
+
 -- the run to which a score leads from `old`, or `old` itself where nothing changes; nil where sums stop being exact
 local function combine(old, score, at, turn, more)
   local sums, values = old and rules.rule == 'sum', {}
   if sums then score = old.score + score end
   local same, exact = true, math.abs(score) <= MAX
-  score = math.max(rules.min or -MAX, math.min(rules.max or MAX, score))
+  score = bound(score)
   for i, value in ipairs(more.columns or {}) do
     values[i] = sums and old.values[i] + value or value
     same, exact = same and old and values[i] == old.values[i], exact and math.abs(values[i]) <= MAX
@@ -27,12 +30,12 @@ local function combine(old, score, at, turn, more)
   return run
 end
 
--- what a player has who has one run from earlier and one from later (either may be nil)
+-- what a player has who has one run from earlier and one from later (either may be nil); sums stop where they would stop being exact
 local function merge_runs(earlier, later)
   if not earlier or not later or rules.rule == 'last' then return later or earlier end
   if rules.rule == 'best' then return is_better(later, earlier) and later or earlier end
   local values, at = {}, timed and math.max(read_time(earlier.prefix), read_time(later.prefix)) or 0
-  for i, value in ipairs(earlier.values) do values[i] = value + later.values[i] end
-  return {score = earlier.score + later.score, values = values, prefix = make_prefix(values, at, 0),
+  for i, value in ipairs(earlier.values) do values[i] = math.max(-MAX, math.min(MAX, value + later.values[i])) end
+  return {score = bound(earlier.score + later.score), values = values, prefix = make_prefix(values, at, 0),
     data = later.data ~= '' and later.data or earlier.data}
 end
