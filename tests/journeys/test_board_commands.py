@@ -37,6 +37,7 @@ def test_settings_that_are_objects_stay_when_others_change(folder: Path) -> None
     assert (code, err) == (0, "")
     laps = json.loads(out)
     assert (laps["format"], laps["season"]) == ({"kind": "time", "from": "ms"}, {"manual": True})
+    assert run(folder, "boards", "delete", "laps", "--yes")[0] == 0
 
 
 def test_a_board_is_made_filled_managed_and_deleted(folder: Path) -> None:
