@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, get_args
 
@@ -198,7 +197,7 @@ def _written(path: Path | None) -> Iterator[BinaryIO]:
 
 def _settings(board: Board | None) -> dict[str, Any]:
     """A board's settings, or the defaults, as PUT takes them."""
-    return {name: v for name, v in asdict(board.settings if board else BoardSettings()).items() if v is not None}
+    return (board.settings if board else BoardSettings()).as_dict()
 
 
 def _pair(word: str) -> tuple[str, Any]:

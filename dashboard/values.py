@@ -5,7 +5,7 @@ Scores are integers within +-MAX_SCORE; times are integer epoch milliseconds (UT
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 MAX_SCORE = 2**53 - 1
@@ -51,12 +51,32 @@ class Season:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoreFormat:
+    """How the page writes scores: as `points`, as a `time` that they count in `ms` or `s` (`source`), or as `money`, of
+    which they are minor units: 1234 is 12.34 with 2 `decimals`.
+    """
+
+    kind: Literal["points", "time", "money"] = "points"
+    source: Literal["ms", "s"] = "ms"
+    currency: str | None = None
+    decimals: int = 2
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it stands in a board's settings."""
+        if self.kind == "time":
+            return {"kind": "time", "from": self.source}
+        if self.kind == "money":
+            return {"kind": "money", "currency": self.currency, "decimals": self.decimals}
+        return {"kind": "points"}
+
+
+@dataclass(frozen=True, slots=True)
 class BoardSettings:
     """How a board ranks. `late_s`: seconds after a period's end in which scores for it are still taken. `keep`: how
     many lengths of a period its ranking stays readable after the period ended. `min` and `max`: between them lies what a
     player holds. `max_step`: by so much one score may change what a player holds. `id_s`: so long an answer is remembered
     for the score's id. `writers`: who may post scores. `key`: the sorted set in Redis that is the ranking, which other
-    programs write too. `season`: when seasons begin, where `periods` has them.
+    programs write too. `season`: when seasons begin, where `periods` has them. `format`: how scores are written.
     """
 
     order: Order = "desc"
@@ -76,6 +96,14 @@ class BoardSettings:
     id_s: int = 86_400
     key: str | None = None
     season: Season | None = None
+    format: ScoreFormat = ScoreFormat()
+
+    def as_dict(self) -> dict[str, Any]:
+        """As PUT takes them: what is not set is left out."""
+        settings = {name: value for name, value in asdict(self).items() if value is not None}
+        if self.season is not None:
+            settings["season"] = self.season.as_dict()
+        return settings | {"format": self.format.as_dict()}
 
 
 @dataclass(frozen=True, slots=True)

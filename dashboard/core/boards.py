@@ -17,7 +17,7 @@ from dashboard.errors import BoardConflict, BoardNotDeclared, BoardNotFound, Inv
 from dashboard.store import keys
 from dashboard.store.client import Client
 from dashboard.store.scripts import Scripts, answering
-from dashboard.values import Board, BoardSettings, Column, Review, Season
+from dashboard.values import Board, BoardSettings, Column, Review, ScoreFormat, Season
 
 RE_RANKING = ("order", "rule", "ties", "columns", "key")
 STORED = ("revision", "settings", "seasons", "life")
@@ -236,5 +236,6 @@ def _parse(name: str, reply: Sequence[bytes | None]) -> Board | None:
     stored["columns"] = tuple(Column(**column) for column in stored.get("columns", ()))
     stored["review"] = Review(**stored["review"]) if stored.get("review") else None
     stored["season"] = Season(**stored["season"]) if stored.get("season") else None
+    stored["format"] = ScoreFormat(**stored.get("format", {}))
     starts = tuple(json.loads(seasons or b"[]"))
     return Board(name, BoardSettings(**stored), revision.decode(), (life or b"").decode(), starts)

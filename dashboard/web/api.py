@@ -3,7 +3,6 @@
 Owns: paths, methods, bodies. Leaves to others: validation (`models.py`), errors (`problems.py`), keys (`guards.py`).
 """
 
-from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, jsonify, request
@@ -131,9 +130,7 @@ def make_api(
 
 
 def _board(board: Board) -> dict[str, Any]:
-    settings = {name: value for name, value in asdict(board.settings).items() if value is not None}
-    if board.settings.season is not None:
-        settings["season"] = board.settings.season.as_dict()
+    settings = board.settings.as_dict()
     if board.season_ends_ms is not None:
         settings["season_ends"] = rfc3339(board.season_ends_ms)
     return {"board": board.name, "players": board.players, **settings}

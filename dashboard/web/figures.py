@@ -18,7 +18,9 @@ TIME = {"type": "date", "tickformat": "%H:%M", "hoverformat": "%H:%M:%S", "ntick
 def figures() -> dict[str, Any]:
     """Figures by name (`race`, `rate`, `spread`), each with one trace as pattern for all, as plain JSON data."""
     race = _figure(
-        go.Scatter(mode="lines", line={"shape": "linear"}, hovertemplate="%{fullData.name}: rank %{y}<extra></extra>"),
+        go.Scatter(
+            mode="lines", line={"shape": "linear"}, hovertemplate="%{fullData.name}: rank %{customdata}<extra></extra>"
+        ),
         hovermode="closest",
         xaxis={**TIME, "nticks": 4},
         yaxis={"range": [10.5, 0.5], "tickmode": "array", "tickvals": list(range(1, 11)), "zeroline": False},

@@ -35,6 +35,7 @@ from dashboard.values import (
     Review,
     Rule,
     Score,
+    ScoreFormat,
     Season,
     Ties,
 )
@@ -172,6 +173,29 @@ class SeasonIn(Model):
         return Season(self.cron, self.zone or "UTC")
 
 
+class ScoreFormatIn(Model):
+    """How scores are written: points, a time, or money."""
+
+    kind: Literal["points", "time", "money"] = "points"
+    source: Literal["ms", "s"] | None = Field(None, alias="from")
+    currency: str | None = Field(None, pattern=r"^[A-Z]{3}$")
+    decimals: int | None = Field(None, ge=0, le=4)
+
+    @model_validator(mode="after")
+    def _whole(self) -> "ScoreFormatIn":
+        if (self.kind == "time") != (self.source is not None):
+            raise ValueError('`from` says what a time counts, "ms" or "s", and belongs to nothing else')
+        if (self.kind == "money") != (self.currency is not None):
+            raise ValueError("`currency` says what money it is, such as EUR, and belongs to nothing else")
+        if self.decimals is not None and self.kind != "money":
+            raise ValueError("`decimals` belongs to money")
+        return self
+
+    def value(self) -> ScoreFormat:
+        decimals = 2 if self.decimals is None else self.decimals
+        return ScoreFormat(self.kind, self.source or "ms", self.currency, decimals)
+
+
 class BoardIn(Model):
     """A board's settings, whole: what is left out has its default."""
 
@@ -192,6 +216,7 @@ class BoardIn(Model):
     season: SeasonIn | None = None
     title: str | None = Field(None, min_length=1, max_length=80)
     unit: str | None = Field(None, min_length=1, max_length=20)
+    format: ScoreFormatIn = ScoreFormatIn.model_validate({})
 
     @model_validator(mode="after")
     def _bounds(self) -> "BoardIn":
@@ -210,7 +235,8 @@ class BoardIn(Model):
         columns = tuple(column.value() for column in self.columns)
         review = self.review.value() if self.review else None
         season = self.season.value() if self.season else None
-        return BoardSettings(**(dict(self) | {"columns": columns, "review": review, "season": season}))
+        parts = {"columns": columns, "review": review, "season": season, "format": self.format.value()}
+        return BoardSettings(**(dict(self) | parts))
 
 
 class StandingsIn(Model):

@@ -6,10 +6,10 @@ const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-di
 
 export const count = (value) => number.format(value);
 /** For narrow columns: 1,204 as it is, 1.2M from a million on. */
-export const brief = (value) => (Math.abs(value) < 1e6 ? number : short).format(value);
+export const brief = (value) => (Math.abs(value) < 1e6 ? count : compact)(value);
+export const compact = (value) => short.format(value);
 /** For a mark beside a rank: 999, then 1.2K. */
 export const tiny = (value) => (Math.abs(value) < 1e3 ? number : short).format(value);
-export const signed = (value) => (value > 0 ? "+" : value < 0 ? "−" : "±") + brief(Math.abs(value));
 /** A rate: one decimal while it is small enough for that to matter. */
 export const rate = (value) => number.format(value < 10 ? Math.round(value * 10) / 10 : Math.round(value));
 /** rank 35 of 1,000 -> "3.5%": the share of players who stand at this rank or above. */
@@ -18,6 +18,8 @@ export const share = (rank, players) => percent.format(Math.min(1, rank / player
 export const ratio = (value) => percent.format(value);
 /** A short time: 0.42 -> "0.4 ms", 41.3 -> "41 ms"; null where nothing was measured. */
 export const ms = (value) => (value == null ? "–" : `${rate(value)} ms`);
+const moments = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+export const moment = (at_ms) => moments.format(at_ms);
 export const clock = (at_ms) => time.format(at_ms);
 
 /** 162 -> "2:42", 130329 -> "36:12:09", 259200 and up -> "3 d 0 h". */

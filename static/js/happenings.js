@@ -11,15 +11,17 @@ export function derive(before, after, { rule = "best", order = "desc", at }) {
   if (!before.length) return after.slice(0, 1).map((row) => ({ at, kind: "new", player: row.player, rank: 1, verb: "opens the board" }));
   const was = new Map(before.map((row) => [row.player, row]));
   const found = [];
-  for (const { player, rank, score } of after) {
+  for (const [i, { player, rank, score }] of after.entries()) {
     const old = was.get(player);
     if (rank === 1 && rule === "best" && better(score, before[0].score)) {
       found.push({ at, kind: "record", player, rank, verb: "sets a new best" });
     } else if (!old) {
       found.push({ at, kind: "new", player, rank, verb: after.length < 10 ? "joins the board" : "enters the top 10" });
     } else if (rank < old.rank) {
-      const passed = after[rank]; // the row right behind
-      if (passed && (was.get(passed.player)?.rank ?? 0) < old.rank && was.has(passed.player))
+      const level = after.find((row) => row.rank === rank && (was.get(row.player)?.rank ?? Infinity) < old.rank);
+      const passed = after.slice(i).find((row) => row.rank > rank); // the row right behind
+      if (level) found.push({ at, kind: "up", player, rank, verb: "draws level with", other: level.player });
+      else if (passed && (was.get(passed.player)?.rank ?? 0) < old.rank && was.has(passed.player))
         found.push({ at, kind: "up", player, rank, verb: rank === 1 ? "takes the lead from" : "passes", other: passed.player });
       // nobody was passed: somebody above left the board
     }

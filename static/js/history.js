@@ -8,7 +8,8 @@ export function extend(points, fresh, now_ms) {
   const byTime = new Map(points.map((point) => [point.at_ms, point]));
   for (const { at, scores, rows } of fresh) {
     const at_ms = Date.parse(at);
-    byTime.set(at_ms, { at_ms, scores, ranks: new Map(rows.map((row) => [row.player, row.rank])) });
+    const ranks = new Map(rows.map((row) => [row.player, row.rank])), places = new Map(rows.map((row, i) => [row.player, i + 1]));
+    byTime.set(at_ms, { at_ms, scores, ranks, places });
   }
   return [...byTime.values()].filter((point) => point.at_ms > now_ms - WINDOW_MS - 60e3).sort((a, b) => a.at_ms - b.at_ms);
 }
@@ -40,34 +41,34 @@ export function raceWindow(points, { now_ms }) {
 }
 
 /**
- * One line per player of the current top ten: x in ms, y = rank, ending now at the rank of its row.
- * Ranks hold until a bucket opens and have their new value when it closes.
+ * One line per player of the current top ten: x in ms, y = place, ending now at the row's. A place is the rank unless
+ * equal scores share one: then lines run beside each other, and `ranks` says the rank at each point.
+ * Both hold until a bucket opens and have their new value when it closes.
  */
 export function raceSeries(points, rows, { step_s, now_ms }) {
   const step_ms = step_s * 1000, start = now_ms - raceWindow(points, { now_ms });
   const shown = points.filter((point) => point.at_ms + step_ms < now_ms);
   const first = Math.max(0, shown.findLastIndex((point) => point.at_ms + step_ms <= start));
   const used = shown.slice(first);
-  return rows.slice(0, 10).map(({ player, rank }) => {
-    const x = [], y = [];
-    const put = (at, value) => { x.push(Math.max(start, at)); y.push(value); };
-    used.forEach((point, i) => {
-      const value = point.ranks.get(player) ?? OFF;
-      if (i && point.at_ms > used[i - 1].at_ms + step_ms) put(point.at_ms, y.at(-1));
-      put(point.at_ms + step_ms, value);
+  return rows.slice(0, 10).map(({ player, rank }, i) => {
+    const x = [], y = [], ranks = [], place = i + 1;
+    const put = (at, value, held) => { x.push(Math.max(start, at)); y.push(value); ranks.push(held); };
+    used.forEach((point, n) => {
+      if (n && point.at_ms > used[n - 1].at_ms + step_ms) put(point.at_ms, y.at(-1), ranks.at(-1));
+      put(point.at_ms + step_ms, point.places.get(player) ?? OFF, point.ranks.get(player) ?? null);
     });
-    if (!used.length) put(start, rank); // nothing happened all the while
+    if (!used.length) put(start, place, rank); // nothing happened all the while
     const open = bucket(now_ms, step_s);
-    if (open > x.at(-1)) put(open, y.at(-1));
-    put(now_ms, rank);
-    return { player, rank, ...corners(x, y) };
+    if (open > x.at(-1)) put(open, y.at(-1), ranks.at(-1));
+    put(now_ms, place, rank);
+    return { player, rank, place, ...corners(x, y, ranks) };
   });
 }
 
 /** The same line with fewer points: those in the middle of a level stretch say nothing. */
-function corners(x, y) {
-  const keep = x.map((_, i) => i === 0 || i === x.length - 1 || y[i] !== y[i - 1] || y[i] !== y[i + 1]);
-  return { x: x.filter((_, i) => keep[i]), y: y.filter((_, i) => keep[i]) };
+function corners(x, y, ranks) {
+  const keep = x.map((_, i) => i === 0 || i === x.length - 1 || [y, ranks].some((of) => of[i] !== of[i - 1] || of[i] !== of[i + 1]));
+  return { x: x.filter((_, i) => keep[i]), y: y.filter((_, i) => keep[i]), ranks: ranks.filter((_, i) => keep[i]) };
 }
 
 /**

@@ -1,14 +1,14 @@
 // The first rows of a board and what frames do to them. Pure: rows in, rows out.
-// A row is { rank, player, score }; rows[i] stands at rank i + 1.
+// A row is { rank, player, score }; rows[i] stands i-th, which is rank i + 1 unless equal scores share a rank.
 const MOVED_FOR_MS = 20e3;
 
 /**
- * The rows after a frame; ranks beyond `limit` are not ours.
+ * The rows after a frame; rows beyond `limit` are not ours. Where ranks repeat every frame is full, its rows in order.
  * @returns {object[] | null} null: the frame leaves a hole, so an earlier one is missing.
  */
 export function apply(rows, frame, limit) {
-  const next = frame.full ? [] : [...rows];
-  for (const row of frame.rows) if (row.rank <= limit) next[row.rank - 1] = row;
+  const next = frame.full ? frame.rows.slice(0, limit) : [...rows];
+  if (!frame.full) for (const row of frame.rows) if (row.rank <= limit) next[row.rank - 1] = row;
   if (next.length > frame.players) next.length = frame.players; // a row beyond `players` is gone
   return Array.from(next).includes(undefined) ? null : next;
 }
@@ -29,10 +29,10 @@ export function track(marks, rows, now_ms) {
   return next;
 }
 
-/** Rows with what the table shows beside the score: gap to the next better row, last change, fresh moves. */
+/** Rows with what the table shows beside the score: gap to the next better rank, last change, fresh moves. */
 export function annotate(rows, marks, now_ms) {
   return rows.map((row, i) => {
-    const mark = marks.get(row.player), above = rows[i - 1];
+    const mark = marks.get(row.player), above = rows.slice(0, i).findLast((other) => other.rank < row.rank);
     return {
       ...row,
       gap: above ? Math.abs(above.score - row.score) : null,

@@ -5,6 +5,7 @@ import { derive, tell } from "./happenings.js";
 import { extend, leadSince, observe } from "./history.js";
 import { assign } from "./lanes.js";
 import { annotate, apply, track } from "./rows.js";
+import { scoreWriter } from "./scores.js";
 import { judge } from "./status.js";
 
 export const TOP = 10;
@@ -38,6 +39,8 @@ export class Store extends EventTarget {
 
   /** Settings of the board shown; the defaults until they are known. */
   get settings() { return { ...DEFAULTS, ...this.boards.find((b) => b.board === this.place.board) }; }
+  /** How its scores are written. */
+  get writer() { return scoreWriter(this.settings.format); }
   get title() { return this.settings.title || this.place.board || ""; }
 
   /** The rows of the top with gaps, last changes and fresh moves. */

@@ -30,6 +30,16 @@ def run(folder: Path, *words: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+def test_settings_that_are_objects_stay_when_others_change(folder: Path) -> None:
+    words = ('format={"kind":"time","from":"ms"}', "periods=season", 'season={"manual":true}')
+    assert run(folder, "boards", "set", "laps", *words)[0] == 0
+    code, out, err = run(folder, "boards", "set", "laps", "title=Laps")
+    assert (code, err) == (0, "")
+    laps = json.loads(out)
+    assert (laps["format"], laps["season"]) == ({"kind": "time", "from": "ms"}, {"manual": True})
+    assert run(folder, "boards", "delete", "laps", "--yes")[0] == 0
+
+
 def test_a_board_is_made_filled_managed_and_deleted(folder: Path) -> None:
     code, out, _ = run(
         folder, "boards", "set", "race", "order=asc", "columns=stars,crashes:asc", "ties=first", "title=7"

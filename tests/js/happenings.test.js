@@ -35,3 +35,12 @@ test("the same player again within a moment replaces the older line; the list st
   assert.equal(tell([item("a", 0)], [item("a", 4000)]).length, 2);
   assert.equal(tell([], Array.from({ length: 50 }, (_, i) => item(`p${i}`, 0))).length, 12);
 });
+
+test("who reaches somebody's rank has passed nobody on it", () => {
+  const list = (...rows) => rows.map(([rank, player, score]) => ({ rank, player, score }));
+  const before = list([1, "a", 9], [2, "b", 8], [3, "c", 7], [4, "d", 6]);
+  assert.deepEqual(said(derive(before, list([1, "a", 9], [2, "b", 8], [2, "c", 8], [4, "d", 6]), sum)), ["up c draws level with b"]);
+  assert.deepEqual(said(derive(before, list([1, "a", 9], [1, "c", 9], [3, "b", 8], [4, "d", 6]), sum)), ["up c draws level with a"]);
+  const tied = list([1, "a", 9], [2, "b", 8], [2, "c", 8], [4, "d", 7]);
+  assert.deepEqual(said(derive(tied, list([1, "a", 9], [2, "d", 8.5], [3, "b", 8], [3, "c", 8]), sum)), ["up d passes b"]);
+});

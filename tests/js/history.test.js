@@ -58,3 +58,11 @@ test("the lead began when the last other leader was gone, or at least as long ag
   assert.deepEqual(leadSince(points, "c", 5, NOW), { at_ms: NOW, atLeast: true }, "came after the last point, we know not when");
   assert.deepEqual(leadSince([], "b", 5, NOW), { at_ms: NOW, atLeast: true });
 });
+
+test("lines that share a rank run beside each other and say the rank", () => {
+  const tied = [{ player: "a", rank: 1 }, { player: "b", rank: 2 }, { player: "c", rank: 2 }];
+  const before = { at: new Date(BUCKET).toISOString(), scores: 1, rows: [{ player: "a", rank: 1 }, { player: "b", rank: 2 }, { player: "c", rank: 3 }] };
+  const lines = raceSeries(extend([], [before], NOW), tied, STEP);
+  assert.deepEqual(lines.map((line) => [line.place, line.rank, line.y.at(-1), line.ranks.at(-1)]), [[1, 1, 1, 1], [2, 2, 2, 2], [3, 2, 3, 2]]);
+  assert.deepEqual(lines[2].ranks, [3, 3, 2], "the rank changes where the line is level");
+});

@@ -75,3 +75,17 @@ test("the neighbourhood keeps its size at both ends of the board", () => {
   assert.deepEqual([ranks("p29")[0], ranks("p29").at(-1)], [20, 30]);
   assert.equal(neighbourhood(abc, "b", 11).length, 3);
 });
+
+const level = [row(1, "a", 30), row(2, "b", 20), row(2, "c", 20), row(4, "d", 5)];
+
+test("rows that share a rank keep their places", () => {
+  const full = (players, rows) => ({ full: true, players, rows });
+  assert.deepEqual(apply([], full(4, level), 10), level);
+  assert.deepEqual(apply([], full(40, level), 3), level.slice(0, 3));
+  const apart = [level[0], level[1], row(3, "c", 19), level[3]];
+  assert.deepEqual(apply(level, part(4, apart[2]), 10), apart, "ranks that repeat no longer are places again");
+});
+
+test("the gap of rows that share a rank is that to the next better rank", () => {
+  assert.deepEqual(annotate(level, new Map(), 0).map((r) => r.gap), [null, 10, 10, 15]);
+});

@@ -1,6 +1,6 @@
 // The board as an ordered list: keyed rows that slide to their new rank, washes on a changed score, the pinned row.
 import { $, calm, h, name, property, soon, text } from "../dom.js";
-import { brief, count, signed, tiny } from "../format.js";
+import { count, moment, tiny } from "../format.js";
 
 const MOVE = { duration: 450, easing: "cubic-bezier(.2,.8,.2,1)" };
 const FLASH = { duration: 1400, easing: "ease-out" };
@@ -21,12 +21,17 @@ function makeRow(tag, player, onChoose) {
   return row;
 }
 
-function fill(row, r, { own, lane, order }) {
+/** What decides between equal scores, where the board has it. */
+const besides = ({ columns = {}, at }) =>
+  [...Object.entries(columns).map(([column, value]) => `${column} ${count(value)}`), at && `reached ${moment(Date.parse(at))}`].filter(Boolean).join(", ");
+
+function fill(row, r, { own, lane, order, writer }) {
   const { rank, score, gap, last, move, who } = row.parts;
   text(rank, count(r.rank));
-  text(score, count(r.score));
-  text(gap, r.gap ? brief(r.gap) : "");
-  text(last, r.last ? signed(r.last) : "");
+  text(score, writer.full(r.score));
+  score.title = besides(r);
+  text(gap, r.gap ? writer.brief(r.gap) : "");
+  text(last, r.last ? writer.signed(r.last) : "");
   last.classList.toggle("worse", r.last !== 0 && (r.last > 0) === (order === "asc"));
   if (row.moved !== r.moved) {
     const up = r.moved > 0, by = Math.abs(r.moved);
@@ -51,7 +56,7 @@ function look(list) {
   return { tops: new Map(boxes.map(([player, box]) => [player, box.top - top])), height: boxes[0]?.[1].height ?? 0 };
 }
 
-function render(list, rows, { own, lanes, order, quiet, onChoose }) {
+function render(list, rows, { own, lanes, order, writer, quiet, onChoose }) {
   const old = new Map([...list.children].filter((el) => el.parts).map((el) => [el.dataset.player, el]));
   for (const el of [...list.children]) if (!el.parts) el.remove(); // bones
   const same = rows.length === old.size && [...old.keys()].every((player, i) => rows[i].player === player);
@@ -64,7 +69,7 @@ function render(list, rows, { own, lanes, order, quiet, onChoose }) {
     if (!old.delete(r.player)) fresh.push(row);
     else if (row.score !== r.score) washes.push([row, wayOf(row.score, r.score, order)]);
     row.score = r.score;
-    fill(row, r, { own, lane: lanes.get(r.player), order });
+    fill(row, r, { own, lane: lanes.get(r.player), order, writer });
     if (list.children[i] !== row) list.insertBefore(row, list.children[i] ?? null);
   });
   for (const row of old.values()) row.remove();
@@ -101,14 +106,14 @@ export function boardView(store, actions) {
   let shownFor = null, shownView = store.view, digits = 0, digitsFor = null;
 
   function rows() {
-    const { view, place, settings } = store, around = view === "around" && store.own.row;
+    const { view, place, settings, writer } = store, around = view === "around" && store.own.row;
     if (!store.shown) return;
     hero.ariaBusy = "false";
     const shows = JSON.stringify([place.board, place.period, !!around && place.player]);
     const table = around ? store.around : store.table;
     widen([...table, store.rows[0], store.own.row]);
     hero.querySelector(".ground").classList.toggle("apart", !!around);
-    render(list, table, { own: place.player, lanes: store.lanes, order: settings.order, quiet: shows !== shownFor, onChoose: actions.choose });
+    render(list, table, { own: place.player, lanes: store.lanes, order: settings.order, writer, quiet: shows !== shownFor, onChoose: actions.choose });
     const turnedTo = around ? "around" : view === "around" ? shownView : "top"; // its rows may still be on their way
     const turned = turnedTo !== shownView;
     [shownFor, shownView] = [shows, turnedTo];
@@ -129,13 +134,14 @@ export function boardView(store, actions) {
 
   /** The score column is as wide as the widest figure seen on this board: it grows and never shrinks. */
   function widen(table) {
-    if (digitsFor !== store.place.board) [digits, digitsFor] = [0, store.place.board];
-    digits = Math.max(digits, ...table.map((r) => (r ? count(r.score).length : 1)));
+    const whose = JSON.stringify([store.place.board, store.settings.format]);
+    if (digitsFor !== whose) [digits, digitsFor] = [0, whose];
+    digits = Math.max(digits, ...table.map((r) => (r ? store.writer.full(r.score).length : 1)));
     property(hero, "--score-ch", digits);
   }
 
   function pin() {
-    const { place, view, own: mine, settings } = store;
+    const { place, view, own: mine, settings, writer } = store;
     own.classList.toggle("nobody", !place.player);
     if (!place.player || !mine.known || (view === "around" && mine.row)) {
       own.replaceChildren(...(place.player ? [] : [hint]));
@@ -152,11 +158,12 @@ export function boardView(store, actions) {
     row.classList.toggle("absent", !known);
     if (!known) {
       for (const part of PARTS) if (part !== "who") text(row.parts[part], { rank: "–", score: "no score yet" }[part] ?? "");
+      row.parts.score.title = "";
       row.moved = 0;
       row.score = undefined;
       return;
     }
-    fill(row, known, { own: place.player, order: settings.order });
+    fill(row, known, { own: place.player, order: settings.order, writer });
     if (row.score !== undefined && row.score !== known.score && !document.hidden) wash(row, wayOf(row.score, known.score, settings.order));
     row.score = known.score;
   }

@@ -66,7 +66,7 @@ export function findView(store, api, actions) {
 
   function draw(typed) {
     const option = (row, i) => h("li", { id: `found-${i}`, role: "option", onclick: () => choose(row.player), onpointerdown: (e) => e.preventDefault() },
-      h("span", { className: "num" }, count(row.rank)), h("span", { className: "found-name", dir: "auto", title: row.player }, row.player), h("b", { className: "num" }, count(row.score)));
+      h("span", { className: "num" }, count(row.rank)), h("span", { className: "found-name", dir: "auto", title: row.player }, row.player), h("b", { className: "num" }, store.writer.full(row.score)));
     const none = () => h("li", { className: "none", role: "option", ariaDisabled: "true" }, nothing(typed));
     list.replaceChildren(...(options.length ? options.map(option) : [none()]));
     list.hidden = false;

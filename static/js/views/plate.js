@@ -1,6 +1,6 @@
 // The plate with the leader: name, lead, and digits of which only the changed ones move.
 import { $, calm, h, property, soon, text } from "../dom.js";
-import { count, span } from "../format.js";
+import { span } from "../format.js";
 
 const DROP = { duration: 260, easing: "cubic-bezier(.2,.8,.2,1)" };
 
@@ -22,10 +22,10 @@ export function plateView(store) {
 
   function draw() {
     if (!store.shown) return;
-    const [first, second] = store.rows, { lead } = store;
+    const [first, second] = store.rows, { lead, writer } = store;
     if (!first) {
       text($("lead-name"), "No leader yet");
-      digits($("lead-score"), "0");
+      digits($("lead-score"), writer.full(0));
       property(plate, "--lane", null);
       shown = null;
       return;
@@ -35,9 +35,9 @@ export function plateView(store) {
       $("lead-name").title = first.player;
       shown = first.player;
     }
-    text($("lead-gap"), second ? count(Math.abs(first.score - second.score)) : "–");
+    text($("lead-gap"), second ? writer.full(Math.abs(first.score - second.score)) : "–");
     text($("lead-for"), lead ? span((store.shown_ms - lead.at_ms) / 1000) + (lead.atLeast ? "+" : "") : "");
-    digits($("lead-score"), count(first.score));
+    digits($("lead-score"), writer.full(first.score));
     property(plate, "--lane", `var(--lane-${store.lanes.get(first.player)})`);
   }
   const drawSoon = soon(draw);

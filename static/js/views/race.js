@@ -41,18 +41,18 @@ export function raceView(store, base) {
     const lines = raceSeries(points, store.rows, { step_s, now_ms });
     const bold = (line) => line.rank === 1 || line.player === store.place.player;
     const data = lines.map((line) => ({
-      name: plain(line.player), x: line.x, y: line.y,
+      name: plain(line.player), x: line.x, y: line.y, customdata: line.ranks,
       line: { color: colour(line.player), width: pointed ? (pointed === line.player ? 4 : 1.5) : bold(line) ? 3.5 : 2.5 },
       opacity: pointed && pointed !== line.player ? 0.35 : 1,
     }));
-    const names = lines.map((line) => ({ y: line.rank, text: plain(short(line.player)), font: { color: colour(line.player) } }));
+    const names = lines.map((line) => ({ y: line.place, text: plain(short(line.player)), font: { color: colour(line.player) } }));
     return {
       data,
       layout: {
         margin: aligned ? { l: 16, r: 0, t: 0, b: row } : { l: 28, r: 124, t: 10, b: 26 },
         annotations: aligned ? [] : names.map((label) => ({ ...label, x: 1, xref: "paper", xanchor: "left", xshift: 6, showarrow: false })),
         xaxis: { range: [now_ms - back_ms, now_ms], ...TICKS.find(({ up_to_ms }) => back_ms <= up_to_ms).axis },
-        yaxis: aligned ? { tickvals: [1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5, 9.5, 10.5], showticklabels: false } : { showgrid: false },
+        yaxis: aligned ? { tickvals: [1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5, 9.5, 10.5], showticklabels: false } : { showgrid: false, ticktext: Array.from({ length: 10 }, (_, i) => lines[i]?.rank ?? i + 1) },
       },
     };
   }
