@@ -23,7 +23,8 @@ from dashboard.errors import InvalidInput
 from dashboard.flags import STORE, leave, on_store, settings_options
 from dashboard.progress import ExportProgress
 from dashboard.values import Board, BoardSettings
-from dashboard.web.models import BoardIn, ReasonIn, clean_name, validate
+from dashboard.web.board_models import BoardIn
+from dashboard.web.models import ReasonIn, clean_name, validate
 
 F = TypeVar("F", bound=Callable[..., Any])
 Flags = dict[str, str | None]

@@ -14,7 +14,7 @@ from dashboard.core.periods import FIRST_MS, LAST_MS, Period, rfc3339
 from dashboard.core.rankings import Guess, Place, Rankings, Threshold
 from dashboard.core.scores import Scores, clean_player
 from dashboard.values import Board, Page
-from dashboard.web import models
+from dashboard.web import board_models, models, queries
 from dashboard.web.bodies import read_json
 from dashboard.web.guards import Guard
 from dashboard.web.limits import Door
@@ -51,7 +51,7 @@ def make_api(
 
     @api.put("/boards/<board>")
     def put_board(board: str) -> ResponseReturnValue:
-        settings = models.validate(models.BoardIn, read_json(request)).value()
+        settings = models.validate(board_models.BoardIn, read_json(request)).value()
         stored, new = boards.put(models.clean_name(board), settings)
         return jsonify(_board(boards.with_players(stored))), 201 if new else 200
 
@@ -69,20 +69,20 @@ def make_api(
 
     @api.get("/boards/<board>/top")
     def top(board: str) -> ResponseReturnValue:
-        query = models.validate(models.TopQuery, request.args.to_dict(), "query")
+        query = models.validate(queries.TopQuery, request.args.to_dict(), "query")
         name = models.clean_name(board)
         page = rankings.top(name, query.period, limit=query.limit, cursor=query.cursor, at_ms=query.at)
         return jsonify(_page(page))
 
     @api.get("/boards/<board>/players/<player:player>/around")
     def around(board: str, player: str) -> ResponseReturnValue:
-        query = models.validate(models.AroundQuery, request.args.to_dict(), "query")
+        query = models.validate(queries.AroundQuery, request.args.to_dict(), "query")
         name, who = models.clean_name(board), clean_player(player)
         return jsonify(_page(rankings.around(name, who, query.period, radius=query.radius, at_ms=query.at)))
 
     @api.get("/boards/<board>/players/<player:player>")
     def get_player(board: str, player: str) -> ResponseReturnValue:
-        query = models.validate(models.PeriodQuery, request.args.to_dict(), "query")
+        query = models.validate(queries.PeriodQuery, request.args.to_dict(), "query")
         name, who = models.clean_name(board), clean_player(player)
         place = rankings.player(name, who, query.period, at_ms=query.at)
         facts = {"players": place.players, "percentile": place.percentile, "version": place.version}
@@ -90,7 +90,7 @@ def make_api(
 
     @api.get("/boards/<board>/rank")
     def rank(board: str) -> ResponseReturnValue:
-        query = models.validate(models.RankQuery, request.args.to_dict(), "query")
+        query = models.validate(queries.RankQuery, request.args.to_dict(), "query")
         name = models.clean_name(board)
         guess = rankings.rank_of(name, query.score, query.columns, query.period, at_ms=query.at)
         facts = {"rank": guess.rank, "score": query.score, "players": guess.players, "percentile": guess.percentile}
@@ -98,7 +98,7 @@ def make_api(
 
     @api.get("/boards/<board>/percentile")
     def percentile(board: str) -> ResponseReturnValue:
-        query = models.validate(models.PercentileQuery, request.args.to_dict(), "query")
+        query = models.validate(queries.PercentileQuery, request.args.to_dict(), "query")
         found = rankings.at_percentile(models.clean_name(board), query.p, query.period, at_ms=query.at)
         row = found.row.as_dict() if found.row else {"score": None, "rank": None}
         facts = {name: row[name] for name in ("score", "columns", "rank") if name in row}
@@ -106,20 +106,20 @@ def make_api(
 
     @api.post("/boards/<board>/standings")
     def standings(board: str) -> ResponseReturnValue:
-        query = models.validate(models.PeriodQuery, request.args.to_dict(), "query")
+        query = models.validate(queries.PeriodQuery, request.args.to_dict(), "query")
         players = models.validate(models.StandingsIn, read_json(request)).players
         page = rankings.standings(models.clean_name(board), players, query.period, at_ms=query.at)
         return jsonify(_page(page) | {"missing": page.missing})
 
     @api.get("/boards/<board>/periods")
     def periods(board: str) -> ResponseReturnValue:
-        query = models.validate(models.PeriodsQuery, request.args.to_dict(), "query")
+        query = models.validate(queries.PeriodsQuery, request.args.to_dict(), "query")
         found = rankings.periods(models.clean_name(board), query.kind)
         return jsonify({"periods": [_period(period) for period in found]})
 
     @api.get("/boards/<board>/history")
     def history(board: str) -> ResponseReturnValue:
-        query = models.validate(models.HistoryQuery, request.args.to_dict(), "query")
+        query = models.validate(queries.HistoryQuery, request.args.to_dict(), "query")
         points = analytics.history(
             models.clean_name(board), query.period, from_ms=query.since, to_ms=query.until, step_s=query.step
         )

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.core.exports import Export, Exports
 from dashboard.errors import ScorecastError
-from dashboard.web import models
+from dashboard.web import models, queries
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ def make_exports(exports: Exports) -> Blueprint:
 
     @blueprint.get("/export")
     def export(board: str) -> ResponseReturnValue:
-        query = models.validate(models.ExportQuery, request.args.to_dict(), "query")
+        query = models.validate(queries.ExportQuery, request.args.to_dict(), "query")
         name = models.clean_name(board)
         found = exports.open(name, query.period, form=query.format, at_ms=query.at)
         answer = Response(_bytes(found), content_type=TYPES[query.format])

@@ -16,28 +16,14 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    model_validator,
 )
 
-from dashboard.core.cron import clean_cron, clean_zone
 from dashboard.core.periods import parse_time
-from dashboard.core.rows import Format
 from dashboard.core.scores import BATCH, clean_data, clean_id, clean_player, clean_score
 from dashboard.errors import InvalidInput, ScorecastError
-from dashboard.store.keys import PAYMENTS, PREFIX
 from dashboard.values import (
-    MAX_SCORE,
-    BoardSettings,
-    Column,
-    Order,
-    PeriodKind,
     Profile,
-    Review,
-    Rule,
     Score,
-    ScoreFormat,
-    Season,
-    Ties,
 )
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.-]{0,63}")
@@ -46,7 +32,7 @@ LISTED = 20
 T = TypeVar("T")
 
 
-def _with(check: Callable[[Any], T]) -> Callable[[Any], T]:
+def with_check(check: Callable[[Any], T]) -> Callable[[Any], T]:
     def checked(value: Any) -> T:
         try:
             return check(value)
@@ -63,24 +49,6 @@ def clean_name(value: object) -> str:
     raise InvalidInput(
         "a board's name has 1 to 64 of the characters A-Z a-z 0-9 : _ . - and begins with a letter or digit"
     )
-
-
-def _unique(kinds: tuple[PeriodKind, ...]) -> tuple[PeriodKind, ...]:
-    if len(set(kinds)) < len(kinds):
-        raise ValueError("each period once")
-    return kinds
-
-
-def _shared_key(value: str | None) -> str | None:
-    if value is not None and (value.startswith(PREFIX) or value == PAYMENTS):
-        raise ValueError(f"keys that begin with {PREFIX!r}, and {PAYMENTS}, are the server's own")
-    return value
-
-
-def _unique_names(columns: "tuple[ColumnIn, ...]") -> "tuple[ColumnIn, ...]":
-    if len({column.name for column in columns}) < len(columns):
-        raise ValueError("each column once")
-    return columns
 
 
 def _words(value: str) -> str:
@@ -102,11 +70,11 @@ def _day(value: str) -> str:
         raise ValueError("a date such as 2026-11-23") from None
 
 
-Player = Annotated[str, BeforeValidator(_with(clean_player))]
-Points = Annotated[int, BeforeValidator(_with(clean_score))]
-Instant = Annotated[int, BeforeValidator(_with(parse_time))]
-Name = Annotated[str, BeforeValidator(_with(clean_name))]
-Id = Annotated[str, BeforeValidator(_with(clean_id))]
+Player = Annotated[str, BeforeValidator(with_check(clean_player))]
+Points = Annotated[int, BeforeValidator(with_check(clean_score))]
+Instant = Annotated[int, BeforeValidator(with_check(parse_time))]
+Name = Annotated[str, BeforeValidator(with_check(clean_name))]
+Id = Annotated[str, BeforeValidator(with_check(clean_id))]
 Day = Annotated[str, AfterValidator(_day)]
 Words = Annotated[str, AfterValidator(_words)]
 Email = Annotated[str, AfterValidator(_email)]
@@ -127,116 +95,11 @@ class ScoreIn(Model):
     id: Id | None = None
     columns: dict[str, Points] = {}
     match: Points | None = None
-    data: Annotated[str | None, BeforeValidator(_with(clean_data))] = None
+    data: Annotated[str | None, BeforeValidator(with_check(clean_data))] = None
 
     def value(self) -> Score:
         match: int | Literal["any"] | None = self.match if "match" in self.model_fields_set else "any"
         return Score(self.player, self.score, self.at, self.columns, self.id, match, self.data)
-
-
-class ColumnIn(Model):
-    """An extra figure that orders equal scores."""
-
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9:_.-]{0,63}$")
-    order: Order = "desc"
-
-    def value(self) -> Column:
-        return Column(self.name, self.order)
-
-
-class ReviewIn(Model):
-    """Which scores wait for an operator."""
-
-    above: Points | None = None
-    below: Points | None = None
-    gain: int | None = Field(None, ge=1, le=MAX_SCORE)
-    per_s: int = Field(60, ge=1, le=86_400)
-
-    def value(self) -> Review:
-        return Review(**dict(self))
-
-
-class SeasonIn(Model):
-    """When seasons begin: by a cron expression in a zone, or by hand."""
-
-    cron: Annotated[str, AfterValidator(_with(clean_cron))] | None = None
-    zone: Annotated[str, AfterValidator(_with(clean_zone))] | None = None
-    manual: Literal[True] | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> "SeasonIn":
-        if (self.cron is None) != (self.manual is True) or (self.manual and self.zone is not None):
-            raise ValueError('either {"cron": ..., "zone": ...} or {"manual": true}')
-        return self
-
-    def value(self) -> Season:
-        return Season(self.cron, self.zone or "UTC")
-
-
-class ScoreFormatIn(Model):
-    """How scores are written: points, a time, or money."""
-
-    kind: Literal["points", "time", "money"] = "points"
-    source: Literal["ms", "s"] | None = Field(None, alias="from")
-    currency: str | None = Field(None, pattern=r"^[A-Z]{3}$")
-    decimals: int | None = Field(None, ge=0, le=4)
-
-    @model_validator(mode="after")
-    def _whole(self) -> "ScoreFormatIn":
-        if (self.kind == "time") != (self.source is not None):
-            raise ValueError('`from` says what a time counts, "ms" or "s", and belongs to nothing else')
-        if (self.kind == "money") != (self.currency is not None):
-            raise ValueError("`currency` says what money it is, such as EUR, and belongs to nothing else")
-        if self.decimals is not None and self.kind != "money":
-            raise ValueError("`decimals` belongs to money")
-        return self
-
-    def value(self) -> ScoreFormat:
-        decimals = 2 if self.decimals is None else self.decimals
-        return ScoreFormat(self.kind, self.source or "ms", self.currency, decimals)
-
-
-class BoardIn(Model):
-    """A board's settings, whole: what is left out has its default."""
-
-    order: Order = "desc"
-    rule: Rule = "best"
-    ties: Ties = "plain"
-    columns: Annotated[tuple[ColumnIn, ...], Field(max_length=4, strict=False), AfterValidator(_unique_names)] = ()
-    periods: Annotated[tuple[PeriodKind, ...], Field(min_length=1, strict=False), AfterValidator(_unique)] = ("all",)
-    late_s: int = Field(3600, ge=0, le=366 * 86_400)
-    keep: int = Field(12, ge=1, le=1000)
-    min: Points | None = None
-    max: Points | None = None
-    max_step: int | None = Field(None, ge=1, le=MAX_SCORE)
-    review: ReviewIn | None = None
-    writers: Literal["clients", "operators"] = "clients"
-    id_s: int = Field(86_400, ge=60, le=366 * 86_400)
-    key: Annotated[str | None, AfterValidator(_shared_key)] = Field(None, min_length=1, max_length=512)
-    season: SeasonIn | None = None
-    title: str | None = Field(None, min_length=1, max_length=80)
-    unit: str | None = Field(None, min_length=1, max_length=20)
-    format: ScoreFormatIn = ScoreFormatIn.model_validate({})
-
-    @model_validator(mode="after")
-    def _bounds(self) -> "BoardIn":
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError("min is at most max")
-        if self.key is not None and (self.ties not in ("plain", "shared") or self.columns or self.periods != ("all",)):
-            raise ValueError(
-                "a board on a key of other programs has ties plain or shared, no columns, and the period all: "
-                "other programs write plain members and know no periods"
-            )
-        if ("season" in self.periods) != (self.season is not None):
-            raise ValueError("`season` says when seasons begin, where `periods` has them and only there")
-        return self
-
-    def value(self) -> BoardSettings:
-        columns = tuple(column.value() for column in self.columns)
-        review = self.review.value() if self.review else None
-        season = self.season.value() if self.season else None
-        parts = {"columns": columns, "review": review, "season": season, "format": self.format.value()}
-        return BoardSettings(**(dict(self) | parts))
 
 
 class StandingsIn(Model):
@@ -318,59 +181,6 @@ class SyncIn(Model):
     position: str
 
 
-class _Query(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ListQuery(_Query):
-    """How many."""
-
-    limit: int = Field(100, ge=1, le=1000)
-
-
-class PeriodQuery(_Query):
-    period: str = "all"
-    at: Annotated[int | None, BeforeValidator(_with(lambda v: parse_time(int(v) if _is_integer(v) else v)))] = None
-
-
-class PeriodsQuery(_Query):
-    kind: str = "all"
-
-
-class TopQuery(PeriodQuery):
-    limit: int = Field(10, ge=1, le=1000)
-    cursor: str | None = Field(None, max_length=1000)
-
-
-class AroundQuery(PeriodQuery):
-    radius: int = Field(5, ge=0, le=500)
-
-
-def _whole(value: object) -> object:
-    return int(value) if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,17}", value, re.ASCII) else value
-
-
-class RankQuery(PeriodQuery):
-    """A score to try, with the board's columns as `columns.NAME`."""
-
-    score: Annotated[Points, BeforeValidator(_whole)]
-    columns: dict[str, Annotated[Points, BeforeValidator(_whole)]] = {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _gather(cls, query: dict[str, str]) -> dict[str, object]:
-        columns = {name[8:]: value for name, value in query.items() if name.startswith("columns.")}
-        return {"columns": columns} | {name: v for name, v in query.items() if not name.startswith("columns.")}
-
-
-class PercentileQuery(PeriodQuery):
-    p: float = Field(ge=0, le=100, allow_inf_nan=False)
-
-
-class ExportQuery(PeriodQuery):
-    format: Format = "csv"
-
-
 class SignInIn(Model):
     """Who signs in: a viewer by name, an operator by the operators' key too. A name is what a player's name may be."""
 
@@ -384,17 +194,6 @@ class PreferencesIn(Model):
     player: Player | None = None
     theme: Literal["light", "dark"] | None = None
     board: Name | None = None
-
-
-class HistoryQuery(_Query):
-    period: str = "all"
-    since: Annotated[int | None, BeforeValidator(_with(lambda v: parse_time(int(v) if _is_integer(v) else v)))] = Field(
-        None, alias="from"
-    )
-    until: Annotated[int | None, BeforeValidator(_with(lambda v: parse_time(int(v) if _is_integer(v) else v)))] = Field(
-        None, alias="to"
-    )
-    step: int = Field(5, ge=5, le=3600)
 
 
 M = TypeVar("M", bound=BaseModel)
@@ -430,10 +229,6 @@ def _score(item: object) -> Score | ScorecastError:
         return validate(ScoreIn, item, "score").value()
     except InvalidInput as error:
         return error
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,15}", value) is not None
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.core.removals import Removals
 from dashboard.core.scores import clean_player
-from dashboard.web import models
+from dashboard.web import models, queries
 from dashboard.web.bodies import read_json
 from dashboard.web.guards import Guard, key_of
 from dashboard.web.session_interface import current
@@ -42,12 +42,12 @@ def make_removals(removals: Removals, guard: Guard) -> Blueprint:
 
     @blueprint.get("/audit")
     def audit(board: str) -> ResponseReturnValue:
-        limit = models.validate(models.ListQuery, request.args.to_dict(), "query").limit
+        limit = models.validate(queries.ListQuery, request.args.to_dict(), "query").limit
         return jsonify({"entries": removals.audit(models.clean_name(board), limit)})
 
     @blueprint.get("/review")
     def waiting(board: str) -> ResponseReturnValue:
-        limit = models.validate(models.ListQuery, request.args.to_dict(), "query").limit
+        limit = models.validate(queries.ListQuery, request.args.to_dict(), "query").limit
         return jsonify({"scores": removals.waiting(models.clean_name(board), limit)})
 
     @blueprint.post("/review/<id>")

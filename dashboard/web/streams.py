@@ -4,7 +4,7 @@ from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from dashboard.core.streams import Streams
-from dashboard.web import models
+from dashboard.web import models, queries
 from dashboard.web.guards import Guard
 
 
@@ -19,12 +19,12 @@ def make_streams(streams: Streams, guard: Guard) -> Blueprint:
 
     @blueprint.get("")
     def list_streams() -> ResponseReturnValue:
-        limit = models.validate(models.ListQuery, request.args.to_dict(), "query").limit
+        limit = models.validate(queries.ListQuery, request.args.to_dict(), "query").limit
         return jsonify({"streams": streams.list(limit)})
 
     @blueprint.get("/<stream>")
     def get_stream(stream: str) -> ResponseReturnValue:
-        limit = models.validate(models.ListQuery, request.args.to_dict(), "query").limit
+        limit = models.validate(queries.ListQuery, request.args.to_dict(), "query").limit
         return jsonify(streams.show(stream, limit))
 
     @blueprint.post("/<stream>/dead/<id>/retry")

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from dashboard.errors import InvalidInput
 from dashboard.values import MAX_SCORE, Score
-from dashboard.web import models
+from dashboard.web import board_models, models
 from dashboard.web.problems import problem
 
 values = st.recursive(
@@ -20,7 +20,7 @@ values = st.recursive(
 )
 WHAT_COMES_IN = (
     models.ScoreIn,
-    models.BoardIn,
+    board_models.BoardIn,
     models.StandingsIn,
     models.RemovalIn,
     models.SubscribeIn,

@@ -1,0 +1,144 @@
+"""A board's settings as they come in. Leaves to others: what a name or a cron may be (`core/`), the base (`models.py`)."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from dashboard.core.cron import clean_cron, clean_zone
+from dashboard.store.keys import PAYMENTS, PREFIX
+from dashboard.values import (
+    MAX_SCORE,
+    BoardSettings,
+    Column,
+    Order,
+    PeriodKind,
+    Review,
+    Rule,
+    ScoreFormat,
+    Season,
+    Ties,
+)
+from dashboard.web.models import Model, Points, with_check
+
+
+def _unique(kinds: tuple[PeriodKind, ...]) -> tuple[PeriodKind, ...]:
+    if len(set(kinds)) < len(kinds):
+        raise ValueError("each period once")
+    return kinds
+
+
+def _shared_key(value: str | None) -> str | None:
+    if value is not None and (value.startswith(PREFIX) or value == PAYMENTS):
+        raise ValueError(f"keys that begin with {PREFIX!r}, and {PAYMENTS}, are the server's own")
+    return value
+
+
+def _unique_names(columns: "tuple[ColumnIn, ...]") -> "tuple[ColumnIn, ...]":
+    if len({column.name for column in columns}) < len(columns):
+        raise ValueError("each column once")
+    return columns
+
+
+class ColumnIn(Model):
+    """An extra figure that orders equal scores."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9:_.-]{0,63}$")
+    order: Order = "desc"
+
+    def value(self) -> Column:
+        return Column(self.name, self.order)
+
+
+class ReviewIn(Model):
+    """Which scores wait for an operator."""
+
+    above: Points | None = None
+    below: Points | None = None
+    gain: int | None = Field(None, ge=1, le=MAX_SCORE)
+    per_s: int = Field(60, ge=1, le=86_400)
+
+    def value(self) -> Review:
+        return Review(**dict(self))
+
+
+class SeasonIn(Model):
+    """When seasons begin: by a cron expression in a zone, or by hand."""
+
+    cron: Annotated[str, AfterValidator(with_check(clean_cron))] | None = None
+    zone: Annotated[str, AfterValidator(with_check(clean_zone))] | None = None
+    manual: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "SeasonIn":
+        if (self.cron is None) != (self.manual is True) or (self.manual and self.zone is not None):
+            raise ValueError('either {"cron": ..., "zone": ...} or {"manual": true}')
+        return self
+
+    def value(self) -> Season:
+        return Season(self.cron, self.zone or "UTC")
+
+
+class ScoreFormatIn(Model):
+    """How scores are written: points, a time, or money."""
+
+    kind: Literal["points", "time", "money"] = "points"
+    source: Literal["ms", "s"] | None = Field(None, alias="from")
+    currency: str | None = Field(None, pattern=r"^[A-Z]{3}$")
+    decimals: int | None = Field(None, ge=0, le=4)
+
+    @model_validator(mode="after")
+    def _whole(self) -> "ScoreFormatIn":
+        if (self.kind == "time") != (self.source is not None):
+            raise ValueError('`from` says what a time counts, "ms" or "s", and belongs to nothing else')
+        if (self.kind == "money") != (self.currency is not None):
+            raise ValueError("`currency` says what money it is, such as EUR, and belongs to nothing else")
+        if self.decimals is not None and self.kind != "money":
+            raise ValueError("`decimals` belongs to money")
+        return self
+
+    def value(self) -> ScoreFormat:
+        decimals = 2 if self.decimals is None else self.decimals
+        return ScoreFormat(self.kind, self.source or "ms", self.currency, decimals)
+
+
+class BoardIn(Model):
+    """A board's settings, whole: what is left out has its default."""
+
+    order: Order = "desc"
+    rule: Rule = "best"
+    ties: Ties = "plain"
+    columns: Annotated[tuple[ColumnIn, ...], Field(max_length=4, strict=False), AfterValidator(_unique_names)] = ()
+    periods: Annotated[tuple[PeriodKind, ...], Field(min_length=1, strict=False), AfterValidator(_unique)] = ("all",)
+    late_s: int = Field(3600, ge=0, le=366 * 86_400)
+    keep: int = Field(12, ge=1, le=1000)
+    min: Points | None = None
+    max: Points | None = None
+    max_step: int | None = Field(None, ge=1, le=MAX_SCORE)
+    review: ReviewIn | None = None
+    writers: Literal["clients", "operators"] = "clients"
+    id_s: int = Field(86_400, ge=60, le=366 * 86_400)
+    key: Annotated[str | None, AfterValidator(_shared_key)] = Field(None, min_length=1, max_length=512)
+    season: SeasonIn | None = None
+    title: str | None = Field(None, min_length=1, max_length=80)
+    unit: str | None = Field(None, min_length=1, max_length=20)
+    format: ScoreFormatIn = ScoreFormatIn.model_validate({})
+
+    @model_validator(mode="after")
+    def _bounds(self) -> "BoardIn":
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("min is at most max")
+        if self.key is not None and (self.ties not in ("plain", "shared") or self.columns or self.periods != ("all",)):
+            raise ValueError(
+                "a board on a key of other programs has ties plain or shared, no columns, and the period all: "
+                "other programs write plain members and know no periods"
+            )
+        if ("season" in self.periods) != (self.season is not None):
+            raise ValueError("`season` says when seasons begin, where `periods` has them and only there")
+        return self
+
+    def value(self) -> BoardSettings:
+        columns = tuple(column.value() for column in self.columns)
+        review = self.review.value() if self.review else None
+        season = self.season.value() if self.season else None
+        parts = {"columns": columns, "review": review, "season": season, "format": self.format.value()}
+        return BoardSettings(**(dict(self) | parts))
