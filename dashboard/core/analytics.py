@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from dashboard.core.boards import Boards
+from dashboard.core.boards import Boards, restless
 from dashboard.core.calendars import pick_period
 from dashboard.core.clock import Clock
 from dashboard.core.periods import rfc3339
 from dashboard.core.runs import number, ranked
-from dashboard.errors import InvalidInput, StoreUnavailable
+from dashboard.errors import InvalidInput
 from dashboard.store import keys
 from dashboard.store.client import Client
 from dashboard.store.scripts import answering, sharing
@@ -66,7 +66,7 @@ class Analytics:
             if self._boards.is_current(known, revision):
                 break
         else:
-            raise StoreUnavailable(f"The board {board!r} keeps changing; try again.")
+            raise restless(board)
         pulses = [_pulse(fields, kind) for _, fields in entries] + _ended(known, last, rows, seconds)
         end = 1000 * seconds if to_ms is None else to_ms
         return _joined([pulse for pulse in pulses if start <= pulse.at_ms < end], 1000 * step_s)

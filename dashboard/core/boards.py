@@ -66,7 +66,7 @@ class Boards:
             if self._declared_only:
                 raise BoardNotDeclared(f"Nobody declared the board {name!r}: PUT it first (BOARDS=declared).")
             self._write(name, None, settings or BoardSettings(), re_ranks=False)
-        raise StoreUnavailable(f"The board {name!r} keeps changing; try again.")
+        raise restless(name)
 
     def put(self, name: str, settings: BoardSettings) -> tuple[Board, bool]:
         """Declare or change a board; true if it is new. Raises BoardConflict where stored scores would be ranked anew."""
@@ -88,7 +88,7 @@ class Boards:
                     "Make another board, or delete this one first.",
                     fields=changed,
                 )
-        raise StoreUnavailable(f"The board {name!r} keeps changing; try again.")
+        raise restless(name)
 
     def delete(self, name: str) -> None:
         """Delete a board with all its scores. Raises BoardNotFound. Four round trips."""
@@ -109,7 +109,7 @@ class Boards:
             if reply == b"absent":
                 raise BoardNotFound(f"There is no board {name!r}.")
             return
-        raise StoreUnavailable(f"The board {name!r} keeps changing; try again.")
+        raise restless(name)
 
     def all(self) -> list[Board]:
         """All boards by name, with the number of players in their first period. Three round trips."""
@@ -220,6 +220,11 @@ class Boards:
             replace(board, players=n if isinstance(n, int) else 0, season_ends_ms=_season_ends(board, now_ms))
             for board, n in zip(boards, counts, strict=True)
         ]
+
+
+def restless(board: str) -> StoreUnavailable:
+    """What to raise where a board changed as often as it was looked at."""
+    return StoreUnavailable(f"The board {board!r} keeps changing; try again.")
 
 
 def _season_ends(board: Board, now_ms: int) -> int | None:

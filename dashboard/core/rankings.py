@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from dashboard.core.archive import Archive
-from dashboard.core.boards import Boards
+from dashboard.core.boards import Boards, restless
 from dashboard.core.calendars import period_of, pick_period
 from dashboard.core.clock import Clock
 from dashboard.core.cursors import open_cursor, write_cursor
 from dashboard.core.periods import Period
 from dashboard.core.runs import check_columns, ranked, rules, standing, width
-from dashboard.errors import PlayerNotFound, StoreUnavailable
+from dashboard.errors import PlayerNotFound
 from dashboard.store import keys
 from dashboard.store.client import Client
 from dashboard.store.scripts import Scripts, answering, sharing
@@ -148,7 +148,7 @@ class Rankings:
             if self._archive is not None:
                 found |= {period_of(known, id) for id in self._archive.periods(board, known.life, kind)}
             return sorted(found, key=lambda period: period.start_ms, reverse=True)
-        raise _restless(board)
+        raise restless(board)
 
     def rows(self, board: Board, period_id: str, limit: int, *where: str | int) -> tuple[Standing, ...]:
         """Rows of a ranking in Redis; `where` as read_rows.lua takes it. One round trip."""
@@ -262,7 +262,7 @@ class Rankings:
             more = bool(rows) and start + len(rows) < players
             next = write_cursor(rows[-1].score, members[-1].decode(errors="surrogateescape")) if more else None
             return Page(board, period.id, players, int(version), rows, next)
-        raise _restless(board)
+        raise restless(board)
 
     def _ask(
         self, script: str, board: str, kind: str, at_ms: int | None, args: Callable[[BoardSettings], Sequence[int]]
@@ -278,7 +278,7 @@ class Rankings:
                 )
             if self._boards.is_current(known, revision):
                 return known, period.id, int(version), players, rest
-        raise _restless(board)
+        raise restless(board)
 
     def _ranking(self, board: str, kind: str, at_ms: int | None) -> tuple[Board, Period]:
         known = self._boards.get(board)
@@ -303,7 +303,3 @@ def _usable(replies: Sequence[Any], nothing: Any) -> list[Any]:
 def _bytes(part: str | int) -> bytes | int:
     """As Redis has it, also what is no UTF-8."""
     return part.encode(errors="surrogateescape") if isinstance(part, str) else part
-
-
-def _restless(board: str) -> StoreUnavailable:
-    return StoreUnavailable(f"The board {board!r} keeps changing; try again.")

@@ -8,12 +8,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from dashboard.core.boards import Boards
+from dashboard.core.boards import Boards, restless
 from dashboard.core.calendars import kept_until_ms, period_of
 from dashboard.core.periods import rfc3339
 from dashboard.core.runs import number, rules
 from dashboard.core.scores import Scores
-from dashboard.errors import BoardNotFound, NotInReview, PlayerNotFound, ScorecastError, StoreUnavailable
+from dashboard.errors import BoardNotFound, NotInReview, PlayerNotFound, ScorecastError
 from dashboard.store import keys
 from dashboard.store.client import Client
 from dashboard.store.scripts import Scripts, answering, sharing
@@ -50,7 +50,7 @@ class Removals:
             if reply[0] == b"absent":
                 raise PlayerNotFound(f"There is no player {player!r} on the board {board!r}.")
             self._boards.forget(board)
-        raise _restless(board)
+        raise restless(board)
 
     def restore(self, board: str, player: str, *, reason: str, by: str) -> str:
         """Put a removed or hidden player back where they stood; what came since counts too, by the board's rule. Returns
@@ -77,7 +77,7 @@ class Removals:
             if reply[0] == b"ok":
                 return str(reply[2].decode())
             self._boards.forget(board)
-        raise _restless(board)
+        raise restless(board)
 
     def aside(self, board: str) -> list[dict[str, Any]]:
         """Who is removed or hidden: `[{"player", "how", "reason", "by", "held": {period: score}}]` by name. Two round trips."""
@@ -144,7 +144,7 @@ class Removals:
             known = self._boards.get(board)
             if self._boards.is_current(known, revision.encode()):
                 return known, ids
-        raise _restless(board)
+        raise restless(board)
 
     @staticmethod
     def _names(board: str) -> list[str]:
@@ -170,7 +170,3 @@ def _waiting(board: Board, id: str, fields: dict[str, str]) -> dict[str, Any]:
     if "columns" in more:
         row["columns"] = dict(zip((c.name for c in board.settings.columns), more["columns"], strict=False))
     return row | ({"data": json.loads(more["data"])} if "data" in more else {})
-
-
-def _restless(board: str) -> StoreUnavailable:
-    return StoreUnavailable(f"The board {board!r} keeps changing; try again.")

@@ -9,10 +9,10 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-from dashboard.core.boards import Boards
+from dashboard.core.boards import Boards, restless
 from dashboard.core.clock import Clock
 from dashboard.core.plans import Plan
-from dashboard.errors import Forbidden, InvalidInput, MarkMoved, ScorecastError, StoreUnavailable
+from dashboard.errors import Forbidden, InvalidInput, MarkMoved, ScorecastError
 from dashboard.store.once import Once
 from dashboard.store.scripts import Scripts, sharing
 from dashboard.values import MAX_SCORE, Mark, Result, Score
@@ -155,7 +155,7 @@ class Scores:
                     self._boards.forget(board)
                 case b"mark":
                     raise MarkMoved("Another writer took this import further.", mark=reply[1].decode())
-        raise StoreUnavailable(f"The board {board!r} keeps changing; try again.")
+        raise restless(board)
 
     def mark(self, board: str, id: str) -> str:
         """An import's stored place, '' if it has not begun. One round trip."""

@@ -10,8 +10,8 @@ import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from dashboard.core.boards import Boards
-from dashboard.errors import BoardConflict, LockLost, StoreUnavailable
+from dashboard.core.boards import Boards, restless
+from dashboard.errors import BoardConflict, LockLost
 from dashboard.store import keys
 from dashboard.store.lock import Held
 from dashboard.store.scripts import Scripts
@@ -55,4 +55,4 @@ class Seasons:
                 return int(reply[1]), int(reply[2])
             if reply[0] == b"fence":
                 raise LockLost(f"The lock 'season:{board}' was lost, and a later holder began a season.")
-        raise StoreUnavailable(f"The board {board!r} keeps changing; try again.")
+        raise restless(board)
