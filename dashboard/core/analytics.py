@@ -14,7 +14,7 @@ from dashboard.core.buckets import HEAD, STEP_MS, STEP_S, Absent, noted_of
 from dashboard.core.calendars import pick_period
 from dashboard.core.chronicle import Chronicle
 from dashboard.core.clock import Clock
-from dashboard.core.periods import Period, rfc3339
+from dashboard.core.periods import FIRST_MS, Period, rfc3339
 from dashboard.core.runs import ranked
 from dashboard.errors import InvalidInput
 from dashboard.store import keys
@@ -57,7 +57,7 @@ class Analytics:
         for _ in range(ATTEMPTS):
             known = self._boards.get(board)
             now_ms = self._clock.now_ms()
-            period = pick_period(known, kind, now_ms if to_ms is None else max(0, min(to_ms - 1, now_ms)))
+            period = pick_period(known, kind, now_ms if to_ms is None else max(FIRST_MS, min(to_ms - 1, now_ms)))
             start = max(now_ms - 3_600_000 if from_ms is None else from_ms, period.start_ms)
             with sharing(known.settings.key), answering(), self._client.pipeline(transaction=True) as pipe:
                 pipe.hmget(keys.board(board), "revision", "bucket", "bucket_scores")

@@ -19,7 +19,7 @@ export function rateView(store, base) {
 
   function draw() {
     const { place } = store, { at_ms, points, seen, step_s, version } = store.analytics;
-    if (version === null || !store.players) return null;
+    if (version === null || !store.live.players) return null;
     const { x, y } = rateSeries(points, seen, { step_s, now_ms: at_ms }), highest = Math.max(...y);
     const here = place.board + place.period;
     if (here !== scaleFor || highest > top || (highest < top / 4 && top > LOWEST)) top = roundUp(Math.max(LOWEST, highest * 1.05));
