@@ -19,7 +19,7 @@ function makeRow(tag, player, onChoose) {
   row.parts.score.before(row.wash);
   row.dataset.player = player;
   row.parts.who.append(
-    h("span", { className: "badge", ariaHidden: "true" }, initials(player)),
+    h("span", { className: "badge", ariaHidden: "true", "data-initials": initials(player) }),
     h("button", { type: "button", className: "name", dir: "auto", title: player, onclick: () => onChoose(player) }, player));
   return row;
 }
