@@ -159,8 +159,8 @@ class Chronicle:
         to `most` of them. Two reads.
         """
         at, mine = _history.c.at_ms, _of_kind(board, life, period.partition(":")[0])
-        step = (at // step_ms).label("step")
-        ask = sa.select(sa.func.max(at), sa.func.sum(_history.c.scores)).group_by(step).order_by(step).limit(most)
+        last = sa.func.max(at)
+        ask = sa.select(last, sa.func.sum(_history.c.scores)).group_by(at // step_ms).order_by(last).limit(most)
         with reading(self._engine) as sql:
             here = sa.and_(mine, _history.c.period == period, at >= from_ms, at < to_ms)
             came = {row[0]: int(row[1]) for row in sql.execute(ask.where(here))}
@@ -169,11 +169,10 @@ class Chronicle:
 
     def starts(self, board: str, life: str, kind: str, from_ms: int, to_ms: int, step_ms: int) -> list[int]:
         """When the last bucket of each step of [from_ms, to_ms) began, oldest first. One read of an index."""
-        at = _history.c.at_ms
-        step = (at // step_ms).label("step")
+        at, last = _history.c.at_ms, sa.func.max(_history.c.at_ms)
         here = sa.and_(_of_kind(board, life, kind), at >= from_ms, at < to_ms)
         with reading(self._engine) as sql:
-            return list(sql.scalars(sa.select(sa.func.max(at)).where(here).group_by(step).order_by(step)))
+            return list(sql.scalars(sa.select(last).where(here).group_by(at // step_ms).order_by(last)))
 
 
 BUCKET = (_history.c.at_ms, _history.c.scores, _history.c.period, _history.c.version, _history.c.top)

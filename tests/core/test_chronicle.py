@@ -2,15 +2,19 @@
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from dashboard.core.buckets import STEP_MS
 from dashboard.core.chronicle import Chronicle
+from dashboard.core.chronicling import Chronicling
 from dashboard.core.periods import period
+from dashboard.errors import SourceUnavailable
 from dashboard.parts import Parts
 from dashboard.store import keys
+from dashboard.store.sql import open_engine
 from dashboard.values import BoardSettings, PeriodKind, Pulse, Score
 from tests.core.past import note
 from tests.core.times import DAY_MS, chronicling_at, store_ms
@@ -126,6 +130,20 @@ def test_a_quiet_board_costs_no_transaction(parts: Parts, board: str) -> None:
     assert chronicling_at(parts).copy_new() == 0
     assert parts.client.xlen(keys.history(board)) == 1  # else nobody knew that the archive has no more to tell
     assert [pulse.at_ms for pulse in history(parts, board)] == [start]
+
+
+def test_nothing_is_trimmed_where_the_database_is_away(parts: Parts, board: str, tmp_path: Path) -> None:
+    start = begun(parts, board, 2 * DAY_MS)
+    for n in range(20):
+        note(parts, board, start + STEP_MS * n, {"all": ["a"]})
+    away = Chronicle(open_engine(f"sqlite:///{tmp_path}/without-tables.db"))
+    for _ in range(2):
+        with pytest.raises(SourceUnavailable):
+            Chronicling(parts.client, parts.boards, away, parts.clock).copy_new()
+    assert parts.client.xlen(keys.history(board)) == 20
+    chronicling_at(parts).copy_new()  # it is back
+    assert parts.client.xlen(keys.history(board)) == 1
+    assert sum(pulse.scores for pulse in history(parts, board)) == 140
 
 
 def test_history_goes_with_its_board_and_is_not_that_of_the_next_one(parts: Parts, board: str) -> None:
