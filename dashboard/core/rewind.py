@@ -59,6 +59,19 @@ class Span:
     moments: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The last bucket that had ended by a moment, as far as Redis knows; `live`: the rows that stand since, if nothing came
+    after it; `aside`: how many players are removed or hidden.
+    """
+
+    board: Board
+    period: Period
+    bucket: Bucket | None
+    aside: int
+    live: tuple[Standing, ...] | None = None
+
+
 class Rewind:
     """Reads the past of boards."""
 
@@ -78,25 +91,22 @@ class Rewind:
         for what is older than the stream, three trips more for final standings.
         """
         at_ms = min(at_ms, self._clock.now_ms())
-        known, period, bucket, live = self._look(board, kind, at_ms)
+        seen = self._look(board, kind, at_ms)
+        period, bucket = seen.period, seen.bucket
         if bucket is None and self._chronicle is not None:
-            bucket = self._chronicle.find(board, known.life, kind, at_ms - STEP_MS + 1)
+            bucket = self._chronicle.find(board, seen.board.life, kind, at_ms - STEP_MS + 1)
         if bucket is None or bucket.end_ms <= period.start_ms:
             return Moment(board, period.id, None, 0, 0, ())
-        if bucket.period != period.id or (live is not None and self._clock.now_ms() >= period.end_ms):
+        if bucket.period != period.id or (seen.live is not None and self._clock.now_ms() >= period.end_ms):
             page = self._rankings.top(board, kind, limit=TOP, at_ms=at_ms)
             return Moment(board, period.id, bucket.end_ms, page.players, page.version, page.rows, final=True)
-        rows = bucket.rows if live is None else live
-        if live is None:
-            rows = Absent(self._client, known, {row.player for row in rows}).without(rows, bucket.end_ms)
+        rows = bucket.rows if seen.live is None else seen.live
+        if seen.live is None and seen.aside:
+            rows = Absent(self._client, seen.board, {row.player for row in rows}).without(rows, bucket.end_ms)
         return Moment(board, period.id, bucket.end_ms, bucket.players, bucket.version, rows)
 
-    def _look(
-        self, board: str, kind: str, at_ms: int
-    ) -> tuple[Board, Period, Bucket | None, tuple[Standing, ...] | None]:
-        """The board, the period, the last bucket that ended by then as far as Redis knows, and if none came after it, the
-        rows that stand since.
-        """
+    def _look(self, board: str, kind: str, at_ms: int) -> _Seen:
+        """What Redis knows of a moment. One round trip."""
         for _ in range(ATTEMPTS):
             known = self._boards.get(board)
             period = pick_period(known, kind, at_ms)
@@ -109,15 +119,16 @@ class Rewind:
                 top = pipe.zrevrange if known.settings.order == "desc" else pipe.zrange
                 top(name, 0, TOP - 1, withscores=True)
                 pipe.zcard(name)
-                (revision, last, came, version), before, after, rows, players = pipe.execute()
+                pipe.hlen(keys.aside(board))
+                (revision, last, came, version), before, after, rows, players, aside = pipe.execute()
             if not self._boards.is_current(known, revision):
                 continue
             open_ms = STEP_MS * int(last or 0)
             if int(came or 0) and open_ms + STEP_MS <= at_ms:
                 bucket = Bucket(open_ms, int(came), period.id, int(version or 0), f"[{players}]")
-                return known, period, bucket, ranked(known.settings, rows)
+                return _Seen(known, period, bucket, aside, ranked(known.settings, rows))
             ended = [fields for _, fields in [*before, *after] if int(fields[HEAD[0]]) + STEP_MS <= at_ms]
-            return known, period, noted_of(ended[-1], kind) if ended else None, None
+            return _Seen(known, period, noted_of(ended[-1], kind) if ended else None, aside)
         raise restless(board)
 
     def moments(self, board: str, kind: str) -> list[Span]:
