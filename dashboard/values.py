@@ -78,6 +78,7 @@ class BoardSettings:
     for the score's id. `writers`: who may post scores. `key`: the sorted set in Redis that is the ranking, which other
     programs write too. `season`: when seasons begin, where `periods` has them. `format`: how scores are written.
     `groups`: what a group has, the sum of its members or the best of them. `cohorts`: how many players fill one.
+    `half_life_s`: in so long what a player holds halves.
     """
 
     order: Order = "desc"
@@ -97,6 +98,7 @@ class BoardSettings:
     id_s: int = 86_400
     key: str | None = None
     season: Season | None = None
+    half_life_s: int | None = None
     format: ScoreFormat = ScoreFormat()
     groups: Literal["sum", "best"] | None = None
     cohorts: int | None = None

@@ -30,7 +30,7 @@ from dashboard.values import Board, BoardSettings, Column, Review, ScoreFormat, 
 
 log = logging.getLogger(__name__)
 
-RE_RANKING = ("order", "rule", "ties", "columns", "key", "groups", "cohorts")
+RE_RANKING = ("order", "rule", "ties", "columns", "key", "groups", "cohorts", "half_life_s")
 STORED = ("revision", "settings", "seasons", "life")
 ATTEMPTS = 20
 

@@ -14,6 +14,7 @@ from dashboard.core.boards import Boards, restless
 from dashboard.core.calendars import period_of, pick_period
 from dashboard.core.clock import Clock
 from dashboard.core.cursors import open_cursor, write_cursor
+from dashboard.core.decay import check_decay, decayed, halvings, moment_ms, weigh
 from dashboard.core.periods import Period
 from dashboard.core.runs import check_columns, ranked, rules, standing, width
 from dashboard.errors import PlayerNotFound
@@ -102,14 +103,15 @@ class Rankings:
         limit: int = 10,
         cursor: str | None = None,
         at_ms: int | None = None,
+        now_ms: int | None = None,
     ) -> Page:
-        """Rows from the first, or from behind `cursor` (a page's `next`).
+        """Rows from the first, or from behind `cursor` (a page's `next`). `now_ms`: when scores that decay are looked at.
 
         A cursor remembers a row, not a number: scores that change elsewhere make it neither repeat nor skip a row that
         stayed where it was. Raises BoardNotFound, BadCursor, InvalidInput (period). One round trip.
         """
         where: Sequence[str | int] = ("at", 0) if cursor is None else ("after", *open_cursor(cursor))
-        return self._rows(board, kind, at_ms, limit, where)
+        return self._rows(board, kind, at_ms, limit, where, now_ms)
 
     def around(self, board: str, player: str, kind: str = "all", *, radius: int = 5, at_ms: int | None = None) -> Page:
         """The player with up to `radius` rows above and below. Raises PlayerNotFound. One round trip."""
@@ -151,11 +153,12 @@ class Rankings:
         raise restless(board)
 
     def rows(self, board: Board, period_id: str, limit: int, *where: str | int) -> tuple[Standing, ...]:
-        """Rows of a ranking in Redis; `where` as read_rows.lua takes it. One round trip."""
+        """Rows of a ranking in Redis as they are at its period's end; `where` as read_rows.lua takes it. One round trip."""
         names = [keys.board(board.name), *keys.standings(board.name, period_id)]
         _, _, _, _, *flat = self._scripts.read("read_rows", names, [rules(board.settings), limit, *where])
         cells = zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True)
-        return tuple(standing(board.settings, *cell) for cell in cells)
+        rows = [standing(board.settings, *cell) for cell in cells]
+        return decayed(board.settings, rows, period_of(board, period_id).end_ms)
 
     def rank_of(
         self,
@@ -173,9 +176,10 @@ class Rankings:
         """
         columns = columns or {}
 
-        def args(settings: BoardSettings) -> list[int]:
+        def args(settings: BoardSettings, moment_ms: int) -> list[int | str]:
             check_columns(settings, columns)
-            return [score, *(columns[column.name] for column in settings.columns)]
+            check_decay(settings, score)
+            return [repr(weigh(settings, score, moment_ms)), *(columns[column.name] for column in settings.columns)]
 
         known, period_id, version, players, (rank,) = self._ask("rank_score", board, kind, at_ms, args)
         return Guess(known.name, period_id, version, rank, players, percentile(rank, players + 1))
@@ -186,20 +190,23 @@ class Rankings:
         """
         wanted = round(share * 10_000)
         known, period_id, version, players, found = self._ask(
-            "find_percentile", board, kind, at_ms, lambda settings: [wanted]
+            "find_percentile", board, kind, at_ms, lambda *_: [wanted]
         )
         row = None
         if found:
             rank, member, score = found
             row = standing(known.settings, member, score, rank)
+            (row,) = decayed(known.settings, [row], moment_ms(known, period_id, self._clock.now_ms()))
         return Threshold(known.name, period_id, version, row, players)
 
     def distribution(self, board: str, kind: str = "all") -> Distribution:
         """Players by score in at most BINS bins of one round width. One round trip."""
         known, period = self._ranking(board, kind, None)
         name = keys.standings(board, period.id, known.settings.key)[0]
+        moment_ms = min(self._clock.now_ms(), period.end_ms)
+        age = "" if known.settings.half_life_s is None else repr(halvings(known.settings, moment_ms))
         with sharing(known.settings.key):
-            reply = self._scripts.read("read_distribution", [name], [BINS])
+            reply = self._scripts.read("read_distribution", [name], [BINS, age])
         if not reply:
             return Distribution(0, 1, ())
         return Distribution(int(reply[0]), int(reply[1]), tuple(reply[2:]))
@@ -218,12 +225,14 @@ class Rankings:
                 pipe.zcard(name)
                 (pipe.zrevrange if board.settings.order == "desc" else pipe.zrange)(name, 0, limit - 1, withscores=True)
             replies = pipe.execute(raise_on_error=False)
+            now_ms = self._clock.now_ms()
             heads, counts, tops = replies[::3], _usable(replies[1::3], 0), _usable(replies[2::3], [])
         data = self._data(wanted, [rows if has else [] for (_, has), rows in zip(heads, tops, strict=True)])
         pages = zip(wanted, heads, counts, tops, data, strict=True)
         return [
-            Page(board.name, period_id, players, int(version or 0), ranked(board.settings, rows, more))
+            Page(board.name, period_id, players, int(version or 0), decayed(board.settings, found, at_ms))
             for (board, period_id, _), (version, _), players, rows, more in pages
+            for found, at_ms in [(ranked(board.settings, rows, more), moment_ms(board, period_id, now_ms))]
         ]
 
     def _data(self, wanted: Sequence[tuple[Board, str, int]], tops: Sequence[Rows]) -> list[list[bytes] | None]:
@@ -252,6 +261,7 @@ class Rankings:
         *,
         settings: BoardSettings | None = None,
         groups_of: str | None = None,
+        now_ms: int | None = None,
     ) -> Page | None:
         """A page of a ranking whose three keys are `names`, None where the board is no longer as remembered; without rows
         where the player of `around` is absent. `settings` are those by which it ranks, the board's if not said; `groups_of`:
@@ -269,13 +279,22 @@ class Rankings:
         rows = tuple(standing(settings, *cell) for cell in cells)
         more = bool(rows) and start + len(rows) < players
         next = write_cursor(rows[-1].score, members[-1].decode(errors="surrogateescape")) if more else None
-        return Page(known.name, period_id, players, int(version), rows, next)
+        at_ms = moment_ms(known, period_id, self._clock.now_ms() if now_ms is None else now_ms)
+        return Page(known.name, period_id, players, int(version), decayed(settings, rows, at_ms), next)
 
-    def _rows(self, board: str, kind: str, at_ms: int | None, limit: int, where: Sequence[str | int]) -> Page:
+    def _rows(
+        self,
+        board: str,
+        kind: str,
+        at_ms: int | None,
+        limit: int,
+        where: Sequence[str | int],
+        now_ms: int | None = None,
+    ) -> Page:
         for _ in range(ATTEMPTS):
             known, period = self._ranking(board, kind, at_ms)
             names = keys.standings(board, period.id, known.settings.key)
-            page = self.read(known, period.id, names, limit, where)
+            page = self.read(known, period.id, names, limit, where, now_ms=now_ms)
             if page is None:
                 continue
             if not page.players and (found := self._archived(known, period)) is not None and self._archive is not None:
@@ -286,7 +305,12 @@ class Rankings:
         raise restless(board)
 
     def _ask(
-        self, script: str, board: str, kind: str, at_ms: int | None, args: Callable[[BoardSettings], Sequence[int]]
+        self,
+        script: str,
+        board: str,
+        kind: str,
+        at_ms: int | None,
+        args: Callable[[BoardSettings, int], Sequence[int | str]],
     ) -> tuple[Board, str, int, int, list[Any]]:
         """The board, the period's id, version, players, and what else a script says of a ranking and its levels."""
         for _ in range(ATTEMPTS):
@@ -295,7 +319,9 @@ class Rankings:
             names = [keys.board(board), ranking, levels]
             with sharing(known.settings.key):
                 revision, version, players, *rest = self._scripts.read(
-                    script, names, [rules(known.settings), *args(known.settings)]
+                    script,
+                    names,
+                    [rules(known.settings), *args(known.settings, min(self._clock.now_ms(), period.end_ms))],
                 )
             if self._boards.is_current(known, revision):
                 return known, period.id, int(version), players, rest

@@ -24,7 +24,7 @@ def rules(settings: BoardSettings, groups_of: str | None = None) -> str:
     """The settings by which scripts rank, as JSON. `groups_of`: what is ranked are groups, whose rankings' names begin so."""
     known: dict[str, object] = {"order": settings.order, "rule": settings.rule, "ties": settings.ties}
     known |= {"columns": [column.order for column in settings.columns], "id_ms": 1000 * settings.id_s}
-    for name in ("min", "max", "max_step", "groups", "cohorts"):
+    for name in ("min", "max", "max_step", "groups", "cohorts", "half_life_s"):
         if getattr(settings, name) is not None:
             known[name] = getattr(settings, name)
     if settings.review is not None:

@@ -119,6 +119,7 @@ class BoardIn(Model):
     id_s: int = Field(86_400, ge=60, le=366 * 86_400)
     key: Annotated[str | None, AfterValidator(_shared_key)] = Field(None, min_length=1, max_length=512)
     season: SeasonIn | None = None
+    half_life_s: int | None = Field(None, ge=1, le=10 * 366 * 86_400)
     title: str | None = Field(None, min_length=1, max_length=80)
     unit: str | None = Field(None, min_length=1, max_length=20)
     format: ScoreFormatIn = ScoreFormatIn.model_validate({})
@@ -134,11 +135,29 @@ class BoardIn(Model):
                 "a board on a key of other programs has ties plain or shared, no columns, and the period all: "
                 "other programs write plain members and know no periods"
             )
-        if (self.groups, self.cohorts, self.key).count(None) < 2:
-            raise ValueError("only one of groups, cohorts and a key of other programs, who know of neither")
+        if (self.groups, self.cohorts, self.key, self.half_life_s).count(None) < 3:
+            raise ValueError("only one of groups, cohorts, half_life_s, and a key of other programs")
+        if self.half_life_s is not None:
+            self._check_decay()
         if ("season" in self.periods) != (self.season is not None):
             raise ValueError("`season` says when seasons begin, where `periods` has them and only there")
         return self
+
+    def _check_decay(self) -> None:
+        """Raises ValueError where scores cannot decay."""
+        fit = (self.rule, self.order, self.key) == ("sum", "desc", None) and not self.columns
+        if not fit or self.ties not in ("plain", "shared"):
+            raise ValueError(
+                "scores decay (`half_life_s`) on boards with the rule sum, the order desc, ties plain or shared, no columns "
+                "and no key of other programs"
+            )
+        bounds = [name for name in ("min", "max", "max_step") if getattr(self, name) is not None]
+        bounds += ["review.gain"] if self.review and self.review.gain is not None else []
+        if bounds:
+            raise ValueError(
+                f"what a player holds shrinks by itself where scores decay, so that {', '.join(bounds)} would bound nothing; "
+                "review.above and review.below judge a score as it is posted"
+            )
 
     def value(self) -> BoardSettings:
         columns = tuple(column.value() for column in self.columns)
