@@ -77,6 +77,7 @@ class BoardSettings:
     player holds. `max_step`: by so much one score may change what a player holds. `id_s`: so long an answer is remembered
     for the score's id. `writers`: who may post scores. `key`: the sorted set in Redis that is the ranking, which other
     programs write too. `season`: when seasons begin, where `periods` has them. `format`: how scores are written.
+    `groups`: what a group has, the sum of its members or the best of them. `cohorts`: how many players fill one.
     """
 
     order: Order = "desc"
@@ -97,6 +98,8 @@ class BoardSettings:
     key: str | None = None
     season: Season | None = None
     format: ScoreFormat = ScoreFormat()
+    groups: Literal["sum", "best"] | None = None
+    cohorts: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """As PUT takes them: what is not set is left out."""

@@ -30,7 +30,7 @@ from dashboard.values import Board, BoardSettings, Column, Review, ScoreFormat, 
 
 log = logging.getLogger(__name__)
 
-RE_RANKING = ("order", "rule", "ties", "columns", "key")
+RE_RANKING = ("order", "rule", "ties", "columns", "key", "groups", "cohorts")
 STORED = ("revision", "settings", "seasons", "life")
 ATTEMPTS = 20
 
@@ -118,7 +118,7 @@ class Boards:
             revision, periods = self.rankings(name)
             others = (keys.events(name), keys.history(name), keys.marks(name), keys.audit(name), keys.aside(name))
             rankings = (key for id in periods for key in keys.standings(name, id))
-            names = [keys.board(name), keys.periods(name), keys.review(name), keys.unarchived(name)]
+            names = [keys.board(name), keys.periods(name), keys.review(name), keys.unarchived(name), keys.groups(name)]
             names += [*others, *keys.tallied(name), *rankings]
             reply = self._scripts.write("delete_board", names, [keys.CHANGED, name, revision, len(periods)])
             self.forget(name)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from dashboard.core.archive import Archive
+from dashboard.core.archive import Archive, Archived
 from dashboard.core.boards import Boards, restless
 from dashboard.core.calendars import period_of, pick_period
 from dashboard.core.clock import Clock
@@ -242,26 +242,47 @@ class Rankings:
             for (board, *_), rows in found
         ]
 
+    def read(
+        self,
+        known: Board,
+        period_id: str,
+        names: Sequence[str],
+        limit: int,
+        where: Sequence[str | int],
+        *,
+        settings: BoardSettings | None = None,
+        groups_of: str | None = None,
+    ) -> Page | None:
+        """A page of a ranking whose three keys are `names`, None where the board is no longer as remembered; without rows
+        where the player of `around` is absent. `settings` are those by which it ranks, the board's if not said; `groups_of`:
+        how the names of the rankings of groups begin, if it is one of groups. One round trip.
+        """
+        settings = settings or known.settings
+        with sharing(known.settings.key):
+            revision, version, players, start, *flat = self._scripts.read(
+                "read_rows", [keys.board(known.name), *names], [rules(settings, groups_of), limit, *map(_bytes, where)]
+            )
+        if not self._boards.is_current(known, revision):
+            return None
+        members, scores, ranks, data = flat[::4], flat[1::4], flat[2::4], flat[3::4]
+        cells = zip(members, scores, ranks, data, strict=True)
+        rows = tuple(standing(settings, *cell) for cell in cells)
+        more = bool(rows) and start + len(rows) < players
+        next = write_cursor(rows[-1].score, members[-1].decode(errors="surrogateescape")) if more else None
+        return Page(known.name, period_id, players, int(version), rows, next)
+
     def _rows(self, board: str, kind: str, at_ms: int | None, limit: int, where: Sequence[str | int]) -> Page:
         for _ in range(ATTEMPTS):
             known, period = self._ranking(board, kind, at_ms)
-            names = [keys.board(board), *keys.standings(board, period.id, known.settings.key)]
-            with sharing(known.settings.key):
-                revision, version, players, start, *flat = self._scripts.read(
-                    "read_rows", names, [rules(known.settings), limit, *map(_bytes, where)]
-                )
-            if not self._boards.is_current(known, revision):
+            names = keys.standings(board, period.id, known.settings.key)
+            page = self.read(known, period.id, names, limit, where)
+            if page is None:
                 continue
-            if not players and (page := self._archived(known, period, limit, where)) is not None:
-                return page
-            if start < 0:
+            if not page.players and (found := self._archived(known, period)) is not None and self._archive is not None:
+                return self._archive.page(found, width(known.settings), limit, where)
+            if where[0] == "around" and not page.rows:
                 raise PlayerNotFound(f"There is no player {where[1]!r} on the board {board!r} ({period.id}).")
-            members, scores, ranks, data = flat[::4], flat[1::4], flat[2::4], flat[3::4]
-            cells = zip(members, scores, ranks, data, strict=True)
-            rows = tuple(standing(known.settings, *cell) for cell in cells)
-            more = bool(rows) and start + len(rows) < players
-            next = write_cursor(rows[-1].score, members[-1].decode(errors="surrogateescape")) if more else None
-            return Page(board, period.id, players, int(version), rows, next)
+            return page
         raise restless(board)
 
     def _ask(
@@ -284,12 +305,14 @@ class Rankings:
         known = self._boards.get(board)
         return known, pick_period(known, kind, self._clock.now_ms() if at_ms is None else at_ms)
 
-    def _archived(self, board: Board, period: Period, limit: int, where: Sequence[str | int]) -> Page | None:
-        """A page from the archive, None where it has nothing of that period."""
+    def is_archived(self, board: Board, period: Period) -> bool:
+        """Whether the archive has the ranking of a period that is over. One read there."""
+        return self._archived(board, period) is not None
+
+    def _archived(self, board: Board, period: Period) -> Archived | None:
         if self._archive is None or period.end_ms > self._clock.now_ms():
             return None
-        ranking = self._archive.find(board.name, board.life, period.id)
-        return None if ranking is None else self._archive.page(ranking, width(board.settings), limit, where)
+        return self._archive.find(board.name, board.life, period.id)
 
 
 def _usable(replies: Sequence[Any], nothing: Any) -> list[Any]:

@@ -122,6 +122,8 @@ class BoardIn(Model):
     title: str | None = Field(None, min_length=1, max_length=80)
     unit: str | None = Field(None, min_length=1, max_length=20)
     format: ScoreFormatIn = ScoreFormatIn.model_validate({})
+    groups: Literal["sum", "best"] | None = None
+    cohorts: int | None = Field(None, ge=2, le=10_000)
 
     @model_validator(mode="after")
     def _bounds(self) -> "BoardIn":
@@ -132,6 +134,8 @@ class BoardIn(Model):
                 "a board on a key of other programs has ties plain or shared, no columns, and the period all: "
                 "other programs write plain members and know no periods"
             )
+        if (self.groups, self.cohorts, self.key).count(None) < 2:
+            raise ValueError("only one of groups, cohorts and a key of other programs, who know of neither")
         if ("season" in self.periods) != (self.season is not None):
             raise ValueError("`season` says when seasons begin, where `periods` has them and only there")
         return self

@@ -18,7 +18,7 @@
 --   mark only {number of a score from 0, reason, what is held} of those that are refused; or {'revision'}, {'clock', now ms},
 --   {'mark', stored mark}, {'conflict'}: the request came before with another body
 local rules = cjson.decode(ARGV[4])
---@ runs.lua ranks.lua archive.lua
+--@ runs.lua ranks.lua moves.lua besides.lua archive.lua
 local hash, events, history, periods, marks, apart, review, gains = unpack(KEYS, 1, 8)
 local current, rankings = tonumber(ARGV[7]), tonumber(ARGV[8])
 local EVENTS, REVIEW, RING_MS = 10000, 10000, 50
