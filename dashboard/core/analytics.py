@@ -15,6 +15,7 @@ from dashboard.core.calendars import pick_period
 from dashboard.core.chronicle import Chronicle
 from dashboard.core.clock import Clock
 from dashboard.core.decay import decayed
+from dashboard.core.merging import standings
 from dashboard.core.periods import FIRST_MS, Period, rfc3339
 from dashboard.core.runs import ranked
 from dashboard.errors import InvalidInput
@@ -67,7 +68,7 @@ class Analytics:
                 pipe.xrange(keys.history(board), count=1)
                 pipe.hlen(keys.aside(board))
                 top = pipe.zrevrange if known.settings.order == "desc" else pipe.zrange
-                top(keys.standings(board, period.id, known.settings.key)[0], 0, TOP - 1, withscores=True)
+                top(standings(known, period.id)[0], 0, TOP - 1, withscores=True)
                 pipe.time()
                 (revision, *last), entries, oldest, aside, rows, (seconds, _) = pipe.execute()
             if self._boards.is_current(known, revision):

@@ -6,6 +6,7 @@ step.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -15,9 +16,10 @@ from dashboard.core.calendars import period_of, pick_period
 from dashboard.core.clock import Clock
 from dashboard.core.cursors import open_cursor, write_cursor
 from dashboard.core.decay import check_decay, decayed, halvings, moment_ms, weigh
+from dashboard.core.merging import refresh, standings
 from dashboard.core.periods import Period
 from dashboard.core.runs import check_columns, ranked, rules, standing, width
-from dashboard.errors import PlayerNotFound
+from dashboard.errors import BoardConflict, PlayerNotFound
 from dashboard.store import keys
 from dashboard.store.client import Client
 from dashboard.store.scripts import Scripts, answering, sharing
@@ -145,7 +147,7 @@ class Rankings:
             mine = [period_of(known, id) for id in ids if id.partition(":")[0] == kind]
             with answering(), self._client.pipeline(transaction=False) as pipe:
                 for period in mine:
-                    pipe.exists(keys.standings(board, period.id, known.settings.key)[0])
+                    pipe.exists(standings(known, period.id)[0])
                 found = {period for period, exists in zip(mine, pipe.execute(), strict=True) if exists}
             if self._archive is not None:
                 found |= {period_of(known, id) for id in self._archive.periods(board, known.life, kind)}
@@ -202,7 +204,8 @@ class Rankings:
     def distribution(self, board: str, kind: str = "all") -> Distribution:
         """Players by score in at most BINS bins of one round width. One round trip."""
         known, period = self._ranking(board, kind, None)
-        name = keys.standings(board, period.id, known.settings.key)[0]
+        refresh(self._scripts, self._boards.look, known, period.id)
+        name = standings(known, period.id)[0]
         moment_ms = min(self._clock.now_ms(), period.end_ms)
         age = "" if known.settings.half_life_s is None else repr(halvings(known.settings, moment_ms))
         with sharing(known.settings.key):
@@ -218,9 +221,12 @@ class Rankings:
         Version and rows of a page are read one after the other, so that a change between them is shown again, never
         lost: the rows are at least as new as the version.
         """
+        for board, period_id, _ in wanted:
+            with suppress(BoardConflict):
+                refresh(self._scripts, self._boards.look, board, period_id)
         with answering(), self._client.pipeline(transaction=False) as pipe:
             for board, period_id, limit in wanted:
-                name = keys.standings(board.name, period_id, board.settings.key)[0]
+                name = standings(board, period_id)[0]
                 pipe.hmget(keys.board(board.name), "version", "data")
                 pipe.zcard(name)
                 (pipe.zrevrange if board.settings.order == "desc" else pipe.zrange)(name, 0, limit - 1, withscores=True)
@@ -293,7 +299,10 @@ class Rankings:
     ) -> Page:
         for _ in range(ATTEMPTS):
             known, period = self._ranking(board, kind, at_ms)
-            names = keys.standings(board, period.id, known.settings.key)
+            if not refresh(self._scripts, self._boards.look, known, period.id):
+                self._boards.forget(board)
+                continue
+            names = standings(known, period.id)
             page = self.read(known, period.id, names, limit, where, now_ms=now_ms)
             if page is None:
                 continue
@@ -315,7 +324,10 @@ class Rankings:
         """The board, the period's id, version, players, and what else a script says of a ranking and its levels."""
         for _ in range(ATTEMPTS):
             known, period = self._ranking(board, kind, at_ms)
-            ranking, _, levels = keys.standings(board, period.id, known.settings.key)
+            if not refresh(self._scripts, self._boards.look, known, period.id):
+                self._boards.forget(board)
+                continue
+            ranking, _, levels = standings(known, period.id)
             names = [keys.board(board), ranking, levels]
             with sharing(known.settings.key):
                 revision, version, players, *rest = self._scripts.read(

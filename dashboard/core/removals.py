@@ -14,7 +14,7 @@ from dashboard.core.decay import moment_ms, worth
 from dashboard.core.periods import rfc3339
 from dashboard.core.runs import number, rules
 from dashboard.core.scores import Scores
-from dashboard.errors import BoardNotFound, NotInReview, PlayerNotFound, ScorecastError
+from dashboard.errors import BoardConflict, BoardNotFound, NotInReview, PlayerNotFound, ScorecastError
 from dashboard.store import keys
 from dashboard.store.client import Client
 from dashboard.store.scripts import Scripts, answering, sharing
@@ -141,12 +141,14 @@ class Removals:
         return result
 
     def _picture(self, board: str) -> tuple[Board, list[str]]:
-        """The board and the ids of its periods, as of one revision. Raises BoardNotFound."""
+        """The board and the ids of its periods, as of one revision. Raises BoardNotFound, BoardConflict (a merged one)."""
         for _ in range(ATTEMPTS):
             revision, ids = self._boards.rankings(board)
             if not revision:
                 raise BoardNotFound(f"There is no board {board!r}.")
             known = self._boards.get(board)
+            if known.settings.merge is not None:
+                raise BoardConflict(f"The board {board!r} is merged of others: see to their players there.")
             if self._boards.is_current(known, revision.encode()):
                 return known, ids
         raise restless(board)

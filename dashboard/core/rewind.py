@@ -18,6 +18,7 @@ from dashboard.core.calendars import pick_period
 from dashboard.core.chronicle import Chronicle
 from dashboard.core.clock import Clock
 from dashboard.core.decay import decayed
+from dashboard.core.merging import standings
 from dashboard.core.periods import LAST_MS, Period
 from dashboard.core.rankings import Rankings
 from dashboard.core.runs import ranked
@@ -111,7 +112,7 @@ class Rewind:
         for _ in range(ATTEMPTS):
             known = self._boards.get(board)
             period = pick_period(known, kind, at_ms)
-            name = keys.standings(board, period.id, known.settings.key)[0]
+            name = standings(known, period.id)[0]
             with sharing(known.settings.key), answering(), self._client.pipeline(transaction=True) as pipe:
                 pipe.hmget(keys.board(board), "revision", "bucket", "bucket_scores", "version")
                 # an entry by the moment is of a bucket that ended by then; the one after it may be, those after that are not

@@ -198,7 +198,7 @@ class Broadcaster:
         for watch in watches:
             version = versions[watch.topic.board]
             board, period_id = self._ranking(watch.topic, version, strict)
-            shared = board is not None and board.settings.key is not None
+            shared = board is not None and (board.settings.key or board.settings.merge) is not None
             decays = board is not None and board.settings.half_life_s is not None
             watch.silent = shared or decays
             changed = watch.shows != (version.revision, version.number, period_id)
@@ -210,7 +210,9 @@ class Broadcaster:
         pages = self._pages(stale)
         for watch, board, version, period_id in stale:
             frame = watch.view.advance(pages[watch.topic.board, period_id])
-            if watch.topic.board in moving or (frame is not None and board is not None and board.settings.key):
+            if watch.topic.board in moving or (
+                frame is not None and board is not None and board.settings.half_life_s is None
+            ):
                 self.ring(watch.topic.board)
             if frame is not None and watch.viewers:
                 self._emit("board", frame, watch.room)

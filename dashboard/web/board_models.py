@@ -10,15 +10,17 @@ from dashboard.values import (
     MAX_SCORE,
     BoardSettings,
     Column,
+    Merge,
     Order,
     PeriodKind,
     Review,
     Rule,
     ScoreFormat,
     Season,
+    Source,
     Ties,
 )
-from dashboard.web.models import Model, Points, with_check
+from dashboard.web.models import Model, Points, clean_name, with_check
 
 
 def _unique(kinds: tuple[PeriodKind, ...]) -> tuple[PeriodKind, ...]:
@@ -101,6 +103,35 @@ class ScoreFormatIn(Model):
         return ScoreFormat(self.kind, self.source or "ms", self.currency, decimals)
 
 
+class SourceIn(Model):
+    """A board that is merged, and how much its scores weigh."""
+
+    board: Annotated[str, AfterValidator(with_check(clean_name))]
+    weight: int = Field(1, ge=-1000, le=1000)
+
+    def value(self) -> Source:
+        return Source(self.board, self.weight)
+
+
+class MergeIn(Model):
+    """Of which boards another is made."""
+
+    boards: Annotated[tuple[SourceIn, ...], Field(min_length=2, max_length=16, strict=False)]
+    how: Literal["union", "intersection"] = "union"
+    aggregate: Literal["sum", "min", "max"] = "sum"
+
+    @model_validator(mode="after")
+    def _whole(self) -> "MergeIn":
+        if len({source.board for source in self.boards}) < len(self.boards):
+            raise ValueError("each board once")
+        if any(source.weight == 0 for source in self.boards):
+            raise ValueError("a weight of 0 counts nothing: leave the board out")
+        return self
+
+    def value(self) -> Merge:
+        return Merge(tuple(source.value() for source in self.boards), self.how, self.aggregate)
+
+
 class BoardIn(Model):
     """A board's settings, whole: what is left out has its default."""
 
@@ -125,6 +156,7 @@ class BoardIn(Model):
     format: ScoreFormatIn = ScoreFormatIn.model_validate({})
     groups: Literal["sum", "best"] | None = None
     cohorts: int | None = Field(None, ge=2, le=10_000)
+    merge: MergeIn | None = None
 
     @model_validator(mode="after")
     def _bounds(self) -> "BoardIn":
@@ -135,8 +167,12 @@ class BoardIn(Model):
                 "a board on a key of other programs has ties plain or shared, no columns, and the period all: "
                 "other programs write plain members and know no periods"
             )
-        if (self.groups, self.cohorts, self.key, self.half_life_s).count(None) < 3:
-            raise ValueError("only one of groups, cohorts, half_life_s, and a key of other programs")
+        if (self.groups, self.cohorts, self.key, self.half_life_s, self.merge).count(None) < 4:
+            raise ValueError("only one of groups, cohorts, half_life_s, merge, and a key of other programs")
+        if self.merge is not None and (
+            self.ties not in ("plain", "shared") or self.columns or "season" in self.periods
+        ):
+            raise ValueError("a merged board has ties plain or shared, no columns, and no seasons: it has scores alone")
         if self.half_life_s is not None:
             self._check_decay()
         if ("season" in self.periods) != (self.season is not None):
@@ -163,5 +199,6 @@ class BoardIn(Model):
         columns = tuple(column.value() for column in self.columns)
         review = self.review.value() if self.review else None
         season = self.season.value() if self.season else None
-        parts = {"columns": columns, "review": review, "season": season, "format": self.format.value()}
+        merge = self.merge.value() if self.merge else None
+        parts = {"columns": columns, "review": review, "season": season, "format": self.format.value(), "merge": merge}
         return BoardSettings(**(dict(self) | parts))
