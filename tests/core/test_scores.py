@@ -14,7 +14,18 @@ from dashboard.core.scores import BATCH, clean_player, clean_score
 from dashboard.errors import InvalidInput, MarkMoved, PlayerNotFound, ScorecastError, ScoreOutOfRange, TooLate
 from dashboard.parts import Parts
 from dashboard.store import keys
-from dashboard.values import MAX_SCORE, BoardSettings, CalendarKind, Mark, Order, PeriodKind, Result, Review, Rule, Score
+from dashboard.values import (
+    MAX_SCORE,
+    BoardSettings,
+    CalendarKind,
+    Mark,
+    Order,
+    PeriodKind,
+    Result,
+    Review,
+    Rule,
+    Score,
+)
 from tests.core.times import DAY_MS, archiving_at, away_from_midnight, store_ms, wait_until_ms, with_host_clock
 from tests.stored import stored
 
