@@ -30,6 +30,8 @@ def check_sources(settings: BoardSettings, merge: Merge, look: Look) -> None:
 def _obstacle(theirs: BoardSettings, mine: BoardSettings) -> str | None:
     if theirs.merge is not None:
         return "is merged itself; name its boards instead"
+    if theirs.shards is not None:
+        return "has shards"
     if theirs.key is not None:
         return "is a sorted set of other programs, who do not say when it changes"
     if theirs.columns or theirs.ties == "first":

@@ -76,7 +76,7 @@ class Scripts:
         with answering():
             return self._known[name](keys=keys, args=args)
 
-    def read_many(self, name: str, calls: Sequence[tuple[Sequence[str], Sequence[str | int]]]) -> list[Any]:
+    def read_many(self, name: str, calls: Sequence[tuple[Sequence[str], Sequence[str | int | bytes]]]) -> list[Any]:
         """Run one script many times with (keys, args). Raises StoreUnavailable. Two round trips in all."""
         with answering(), self._client.pipeline(transaction=False) as pipe:
             for keys, args in calls:
