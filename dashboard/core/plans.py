@@ -61,6 +61,7 @@ class Plan:
             try:
                 check_columns(self._settings, score.columns)
                 check_decay(self._settings, score.score, score.match)
+                self._check_data(score)
                 where = usual if score.at_ms is None else self._find(score)
             except InvalidInput as refused:
                 if once is None and (score.id is None or not isinstance(refused, TooLate)):
@@ -75,7 +76,7 @@ class Plan:
         slot, until_ms = self._gains()
         self.keys = [
             *(keys.board(name), keys.events(name), keys.history(name), keys.periods(name), keys.marks(name)),
-            *(keys.aside(name), keys.review(name), keys.gains(name, slot)),
+            *(keys.aside(name), keys.review(name), keys.gains(name, board.life, slot)),
             *(key for period in self._rankings for key in keys.standings(name, period.id, board.settings.key)),
             keys.unarchived(name),
             *(keys.submitted(name, id) for id in self._ids),
@@ -145,6 +146,13 @@ class Plan:
         if why is not None:
             more["late"] = json.dumps([why.code, why.detail, why.errors])
         return json.dumps(more, ensure_ascii=False, separators=(",", ":")) if more else ""
+
+    def _check_data(self, score: Score) -> None:
+        if self._settings.key is not None and score.data is not None:
+            raise InvalidInput(
+                "Other programs write this board too, and would leave the data to scores that it did not come with: send none.",
+                ("/data", "not on this board"),
+            )
 
     def _gains(self) -> tuple[int, int]:
         """The span of time in which gains are added up, and its end."""
