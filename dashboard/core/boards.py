@@ -314,7 +314,7 @@ class Boards:
         ids = [open_periods(board, now_ms)[0].id for board in boards]
         for board, id in zip(boards, ids, strict=True):
             with suppress(BoardConflict):
-                refresh(self._scripts, self.look, board, id)
+                refresh(self._scripts, self, board, id)
         with answering(), self._client.pipeline(transaction=False) as pipe:
             for board, id in zip(boards, ids, strict=True):
                 for name in inner_names(board) or ():

@@ -225,7 +225,7 @@ class Rankings:
     def distribution(self, board: str, kind: str = "all") -> Distribution:
         """Players by score in at most BINS bins of one round width. One round trip."""
         known, period = self._ranking(board, kind, None)
-        refresh(self._scripts, self._boards.look, known, period.id)
+        refresh(self._scripts, self._boards, known, period.id)
         name = standings(known, period.id)[0]
         moment_ms = min(self._clock.now_ms(), period.end_ms)
         age = "" if known.settings.half_life_s is None else repr(halvings(known.settings, moment_ms))
@@ -250,7 +250,7 @@ class Rankings:
             return [next(plain) if one[0].settings.shards is None else self._sharded_top(*one) for one in wanted]
         for board, period_id, _ in wanted:
             with suppress(BoardConflict):
-                refresh(self._scripts, self._boards.look, board, period_id)
+                refresh(self._scripts, self._boards, board, period_id)
         with answering(), self._client.pipeline(transaction=False) as pipe:
             for board, period_id, limit in wanted:
                 name = standings(board, period_id)[0]
@@ -334,8 +334,7 @@ class Rankings:
     ) -> Page:
         for _ in range(ATTEMPTS):
             known, period = self._ranking(board, kind, at_ms)
-            if not refresh(self._scripts, self._boards.look, known, period.id):
-                self._boards.forget(board)
+            if not refresh(self._scripts, self._boards, known, period.id):
                 continue
             names = standings(known, period.id)
             if known.settings.shards is not None:
@@ -362,8 +361,7 @@ class Rankings:
         """The board, the period's id, version, players, and what else a script says of a ranking and its levels."""
         for _ in range(ATTEMPTS):
             known, period = self._ranking(board, kind, at_ms)
-            if not refresh(self._scripts, self._boards.look, known, period.id):
-                self._boards.forget(board)
+            if not refresh(self._scripts, self._boards, known, period.id):
                 continue
             arguments = args(known.settings, min(self._clock.now_ms(), period.end_ms))
             if known.settings.shards is not None:

@@ -36,11 +36,17 @@ def source(path: Path) -> str:
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Turn 'Redis is away, busy or loading' into StoreUnavailable. Programming errors pass through as they are."""
+    """Turn 'Redis is away, busy or loading' into StoreUnavailable, and keys that a cluster keeps apart into KeyConflict.
+    Programming errors pass through as they are.
+    """
     try:
         yield
     except (redis.ConnectionError, redis.TimeoutError, redis.exceptions.ReadOnlyError) as error:
         raise StoreUnavailable("Redis does not answer; nothing was acknowledged. Try again shortly.") from error
+    except redis.exceptions.ClusterCrossSlotError as error:
+        raise KeyConflict(
+            "Their keys lie in different slots of the cluster, and one step cannot touch both."
+        ) from error
     except redis.ResponseError as error:
         refusal = REFUSAL.search(str(error))
         if isinstance(error, redis.exceptions.OutOfMemoryError) or (refusal and refusal[1] == "OOM"):
