@@ -282,7 +282,8 @@ class Boards:
         board = self.look(name)
         with answering():
             found = [self._client.hget(keys.marks(one), id) for one in (inner_names(board) if board else []) or [name]]
-        return min(((raw or b"").decode() for raw in found), key=_far)
+        marks = {(raw or b"").decode() for raw in found}
+        return marks.pop() if len(marks) == 1 else min(marks, key=_far)
 
     def _write(self, name: str, seen: Board | None, settings: BoardSettings, *, re_ranks: bool) -> tuple[bytes, Board]:
         """Store the settings if the board is still as `seen`. Listed before, so that a board that is stored is listed

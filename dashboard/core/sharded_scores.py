@@ -79,16 +79,15 @@ class ShardedScores:
             runs = asked.setdefault(move.period, [])
             runs += [(i, *run) for run in (move.now, move.before) if run is not None]
         counted: dict[tuple[int, bytes, str], list[int]] = {}
-        players: dict[str, list[int]] = {}
+        players: dict[str, int] = {}
         for period, runs in asked.items():
             counts = self._counts(board, period, [(score, member) for _, score, member in runs])
-            players[period] = [size for size, _ in counts]
+            players[period] = sum(size for size, _ in counts)
             for n, (i, score, member) in enumerate(runs):
                 counted[i, member, score] = [ahead[n] for _, ahead in counts]
         for i, (shard, move) in moves.items():
             result = results[i]
             assert isinstance(result, Result)
-            others = sum(size for n, size in enumerate(players.get(move.period, [])) if n != shard)
 
             def among_all(
                 local: int | None, run: tuple[str, bytes] | None, i: int = i, shard: int = shard
@@ -102,7 +101,7 @@ class ShardedScores:
                 result,
                 rank=among_all(result.rank, move.now),
                 previous_rank=among_all(result.previous_rank, move.before),
-                players=result.players + others,
+                players=players[move.period],
                 position=outer_position(result.position, shard, board.settings.shards or 1),
             )
         return results
