@@ -1,0 +1,170 @@
+"""What viewers cost: rows `frame`, `memory`, `connect`, `disconnect`, `idle` and `slow`."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from bench import scores
+from bench.crowd import Crowd
+from bench.servers import Server
+from bench.stage import Stage
+from bench.table import Figures
+
+VIEWERS = 1000
+ROWS = 30
+"""Rows on screen: a full frame of them has 1.6 kB."""
+WRITE_HZ = 20.0
+"""Twice the ticks, so that each tick finds a change."""
+IDLE_VIEWERS = 2000
+PING_S = 25.0
+"""What is idle is measured over one whole interval between pings, which all of these servers have."""
+WARM_VIEWERS = 50
+SLOW, OF = 20, 200
+FILL_S = 8.0
+SLOW_ROWS = 1000
+"""A full frame of them has 54 kB: soon more than the 4 MB that the kernel takes for one who never reads."""
+
+
+@dataclass(slots=True)
+class Show:
+    """A server, its viewers, and who changes every row that they watch."""
+
+    stage: Stage
+    server: Server
+    crowd: Crowd
+    rows: int
+    turn: int = 1
+
+    def run(self, seconds: float, hz: float = WRITE_HZ) -> None:
+        """Change the board so often; returns when every viewer has the last frame. Raises TimeoutError."""
+
+        def write(n: int) -> None:
+            self.server.write(scores.rounds_of(self.rows, n))
+
+        self.turn = self.stage.write_while(write, hz, seconds, self.turn)
+        self.crowd.settle(still_s=0.3)
+
+    def cost_us(self, seconds: float) -> float:
+        """Processor time of the server per frame delivered, microseconds."""
+        cpu_s, frames = self.server.meter.cpu_s(), self.crowd.frames
+        self.run(seconds)
+        return (self.server.meter.cpu_s() - cpu_s) * 1e6 / (self.crowd.frames - frames)
+
+    def trouble(self) -> str:
+        """What viewers lack, in words; nothing where each has what the store has and missed nothing."""
+        crowd = self.crowd
+        wrong = crowd.picture(scores.TOPIC).rows != self.server.top(crowd.limit)
+        found = {"skipped": crowd.skipped, "gaps": crowd.gaps, "repeated": crowd.repeated, "lost": crowd.lost}
+        words = [f"{count} {name}" for name, count in found.items() if count]
+        return ", ".join(words + ["the board is another one"] * wrong)
+
+
+def show(stage: Stage, server: Server, viewers: int, rows: int) -> Show:
+    """So many viewers of the first rows of a board that has just these."""
+    server.write(scores.rounds_of(rows, 0))
+    crowd = Crowd(stage.loop, server.port, server.kind.protocol, limit=rows)
+    if viewers:
+        crowd.connect(viewers, [scores.TOPIC])
+    return Show(stage, server, crowd, rows)
+
+
+def frame(stage: Stage) -> Iterator[Figures]:
+    """Scores come into the store from elsewhere; the server reads the board and sends it to 1,000 viewers."""
+    with ExitStack() as stack:
+        shows = {}
+        for name in stage.present("socketio", "ws", "flask-socketio"):
+            stage.say(f"frame: connecting {VIEWERS} viewers to {name}")
+            shows[name] = show(stage, stack.enter_context(stage.server(name)), VIEWERS, ROWS)
+            stack.callback(shows[name].crowd.close)
+            shows[name].run(1.0)
+        rounds: dict[str, Callable[[], float]] = {
+            name: lambda one=one: one.cost_us(stage.seconds)  # type: ignore[misc]
+            for name, one in shows.items()
+        }
+        values = stage.interleaved("frame", rounds)
+        sizes = ", ".join(f"{name} {one.crowd.frame_bytes} bytes" for name, one in shows.items())
+        notes = [f"{name}: {trouble}" for name, one in shows.items() if (trouble := one.trouble())]
+        yield Figures("frame", values, [sizes, *notes])
+
+
+def crowd(stage: Stage) -> Iterator[Figures]:
+    """2,000 viewers come to a fresh server, stay for one interval of pings without a score, and leave; then again."""
+    memory: dict[str, list[float]] = {}
+    connect: dict[str, list[float]] = {}
+    disconnect: dict[str, list[float]] = {}
+    with ExitStack() as stack:
+        shows = {}
+        for name in stage.present("socketio", "ws", "flask-socketio"):
+            stage.say(f"crowd: connecting {IDLE_VIEWERS} viewers to {name}")
+            one = shows[name] = show(stage, stack.enter_context(stage.server(name)), WARM_VIEWERS, 10)
+            stack.callback(one.crowd.close)
+            one.run(0.5)
+            kb = one.server.meter.rss_kb()
+            connect[name] = [_connect_us(one)]
+            memory[name] = [(one.server.meter.rss_kb() - kb) / IDLE_VIEWERS]
+        yield Figures("memory", memory)
+
+        stage.say(f"crowd: {PING_S:g} s without a score, all servers at once")
+        stage.loop.run(2.0)
+        before = {name: one.server.meter.cpu_s() for name, one in shows.items()}
+        stage.loop.run(PING_S)
+        share = {name: [(one.server.meter.cpu_s() - before[name]) * 100 / PING_S] for name, one in shows.items()}
+        pings = ", ".join(f"{name} {one.crowd.pings} pings" for name, one in shows.items())
+        yield Figures("idle", share, [f"since the start: {pings}"])
+
+        for n in range(1, stage.rounds + 1):
+            for name, one in shows.items():
+                stage.say(f"crowd: leaving and coming, round {n} of {stage.rounds}, {name}")
+                if n > 1:
+                    connect[name].append(_connect_us(one))
+                disconnect.setdefault(name, []).append(_disconnect_us(stage, one))
+        yield Figures("connect", connect)
+        yield Figures("disconnect", disconnect)
+
+
+def slow(stage: Stage) -> Iterator[Figures]:
+    """20 of 200 viewers read nothing while frames of 54 kB come ten times a second; what the server's memory grows by, once
+    the kernel's buffers are full. Each of the 20 watches another number of rows, so that what waits for one is not shared.
+    """
+    seconds = 8.0 if stage.quick else 30.0
+    with ExitStack() as stack:
+        shows = []
+        for name in stage.present("socketio", "flask-socketio"):
+            stage.say(f"slow: connecting {OF} viewers to {name}")
+            one = show(stage, stack.enter_context(stage.server(name)), OF - SLOW, SLOW_ROWS)
+            stack.callback(one.crowd.close)
+            for n in range(SLOW):
+                sleepy = Crowd(stage.loop, one.server.port, limit=SLOW_ROWS - n)
+                sleepy.connect(1, [scores.TOPIC], small_buffer=True)
+                stack.callback(sleepy.close)
+                sleepy.stop_reading()
+            shows.append(one)
+
+        def write(n: int) -> None:
+            for one in shows:
+                one.server.write(scores.rounds_of(SLOW_ROWS, n))
+
+        stage.say(f"slow: {FILL_S + seconds:g} s with {SLOW} of {OF} who do not read, all servers at once")
+        turn = stage.write_while(write, WRITE_HZ / 2, FILL_S, 1)
+        before = [one.server.meter.rss_kb() for one in shows]
+        stage.write_while(write, WRITE_HZ / 2, seconds, turn)
+        growth, notes = {}, []
+        for one, kb in zip(shows, before, strict=True):
+            growth[one.server.name] = [(one.server.meter.rss_kb() - kb) / 1000]
+            one.crowd.settle(still_s=0.3)
+            size, trouble = one.crowd.frame_bytes, one.trouble() or "every frame"
+            notes.append(f"{one.server.name}: {size:,} bytes a frame; who reads has {trouble}")
+        yield Figures("slow", growth, notes)
+
+
+def _connect_us(one: Show) -> float:
+    cpu_s = one.server.meter.cpu_s()
+    one.crowd.connect(IDLE_VIEWERS, [scores.TOPIC])
+    return (one.server.meter.cpu_s() - cpu_s) * 1e6 / IDLE_VIEWERS
+
+
+def _disconnect_us(stage: Stage, one: Show) -> float:
+    cpu_s, viewers = one.server.meter.cpu_s(), len(one.crowd.viewers)
+    one.crowd.close()
+    one.server.meter.until_quiet(stage.loop.run)
+    return (one.server.meter.cpu_s() - cpu_s) * 1e6 / viewers
