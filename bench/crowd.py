@@ -11,12 +11,12 @@ import json
 import socket
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import cycle, islice
-from typing import Any, Literal
+from typing import Literal
 
 from bench.frames import CLOSE, PING, PONG, event, frame, split, upgrade
 from bench.loop import Loop
+from bench.pictures import MARKER, Picture, Shown
 from bench.socket_load import PATH
 
 Protocol = Literal["socketio", "ws"]
@@ -25,52 +25,7 @@ READ = 65536
 KNOWN = 4096
 AT_ONCE = 64
 SMALL_BUFFER = 8192
-MARKER = "marker"
-"""The player whose score says when it was posted, in microseconds of perf_counter."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """One frame as sent."""
-
-    topic: str
-    epoch: str
-    seq: int
-    full: bool
-    players: int
-    rows: list[dict[str, Any]]
-    marker: int
-
-
-class Picture:
-    """What a topic shows, put together from the frames that anybody was sent."""
-
-    def __init__(self) -> None:
-        self.epoch = ""
-        self.seq = -1
-        self.whole = False
-        self._rows: dict[int, dict[str, Any]] = {}
-
-    def start(self, epoch: str, seq: int, rows: list[dict[str, Any]]) -> None:
-        """The snapshot of a subscription."""
-        if epoch != self.epoch or seq > self.seq:
-            self.epoch, self.seq, self.whole = epoch, seq, True
-            self._rows = {row["rank"]: row for row in rows}
-
-    def take(self, shown: Shown) -> None:
-        """A frame that nobody was sent before."""
-        if shown.epoch != self.epoch or shown.seq <= self.seq:
-            return
-        self.whole = shown.full or (self.whole and shown.seq == self.seq + 1)
-        rows = {} if shown.full else self._rows
-        rows = rows | {row["rank"]: row for row in shown.rows}
-        self._rows = {rank: row for rank, row in rows.items() if rank <= shown.players}
-        self.seq = shown.seq
-
-    @property
-    def rows(self) -> list[tuple[int, str, int]]:
-        """Rank, player and score, first row first."""
-        return [(rank, self._rows[rank]["player"], self._rows[rank]["score"]) for rank in sorted(self._rows)]
+LOOK_S = 0.05
 
 
 class Viewer:
@@ -257,22 +212,15 @@ class Crowd:
                 self.lost += 1
             viewer.socket.close()
         self.viewers = []
-        self._pictures.clear()
 
-    def settle(self, within_s: float = 20.0, still_s: float = 1.0) -> None:
-        """Read until every viewer has the last frame of its topic and nothing came for a while. Raises TimeoutError."""
-        last, since = -1, time.monotonic()
-
-        def done() -> bool:
-            nonlocal last, since
-            if self.frames != last:
-                last, since = self.frames, time.monotonic()
-            return time.monotonic() - since >= still_s and not self.behind()
-
+    def settle(self, last: Callable[[], bool], within_s: float = 30.0) -> None:
+        """Read until `last()` says that what is shown is the last there is, and every viewer has it. Raises TimeoutError."""
         try:
-            self.loop.run_until(done, within_s, "the last frame at every viewer")
+            self.loop.run_until(
+                lambda: not self.behind() and last(), within_s, "the last frame at every viewer", LOOK_S
+            )
         except TimeoutError as error:
-            raise TimeoutError(f"{error}; {len(self.behind())} of {len(self.viewers)} are behind") from None
+            raise TimeoutError(f"{error}; {len(self.behind())} of {len(self.viewers)} viewers are behind") from None
 
     def behind(self) -> list[Viewer]:
         """Who does not hold what its topic shows."""

@@ -108,11 +108,14 @@ def _boards(stage: Stage) -> Curve:
                     for board in names:
                         server.write(scores.rounds_of(10, n), board)
 
+                def last() -> bool:
+                    return all(crowd.picture(f"board:{b}:all").rows == server.top(10, b) for b in (names[0], names[-1]))
+
                 turn = stage.write_while(write, 1.0, 1.0, 1)
-                crowd.settle(still_s=0.5)
+                crowd.settle(last)
                 cpu_s, frames = server.meter.cpu_s(), crowd.frames
                 stage.write_while(write, 1.0, POINT_S, turn)
-                crowd.settle(still_s=0.5)
+                crowd.settle(last)
                 return (server.meter.cpu_s() - cpu_s) * 1e6 / (crowd.frames - frames)
             finally:
                 crowd.close()

@@ -38,13 +38,13 @@ class Loop:
         while (left := end - time.perf_counter()) > 0:
             self.turn(left)
 
-    def run_until(self, done: Callable[[], bool], within_s: float, what: str) -> None:
-        """Serve until `done()`. Raises TimeoutError(what)."""
+    def run_until(self, done: Callable[[], bool], within_s: float, what: str, every_s: float = 0.005) -> None:
+        """Serve until `done()`, which is asked so often. Raises TimeoutError(what)."""
         end = time.perf_counter() + within_s
         while not done():
             if time.perf_counter() > end:
                 raise TimeoutError(f"not within {within_s:g} s: {what}")
-            self.turn(0.02)
+            self.run(every_s)
 
     def close(self) -> None:
         self._epoll.close()

@@ -147,4 +147,4 @@ if __name__ == "__main__":
     socketio.start_background_task(tick)
     port = int(sys.argv[1])
     print(f"Peer is at http://127.0.0.1:{port}", flush=True)
-    socketio.run(app, port=port, log_output=False)
+    socketio.run(app, port=port, log_output=False, max_size=20_000)  # else the 1,025th viewer waits for ever

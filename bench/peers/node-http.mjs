@@ -12,8 +12,12 @@ async function drain(board) {
   while ((asked = waiting.get(board))) {
     waiting.delete(board);
     try {
-      const results = await submit(board, asked.map((one) => one.item));
-      for (let i = 0; i < asked.length; i++) send(asked[i].response, 200, results[i]);
+      const results = await submit(board, asked.flatMap((one) => one.items));
+      let at = 0;
+      for (const { items, isBatch, response } of asked) {
+        send(response, 200, isBatch ? { results: results.slice(at, at + items.length) } : results[at]);
+        at += items.length;
+      }
     } catch (error) {
       for (const one of asked) send(one.response, 503, { error: error.message });
     }
@@ -27,10 +31,10 @@ function send(response, status, value) {
   response.end(body);
 }
 
-function take(board, item, response) {
+function take(board, one) {
   const asked = waiting.get(board);
-  if (asked) asked.push({ item, response });
-  else waiting.set(board, [{ item, response }]);
+  if (asked) asked.push(one);
+  else waiting.set(board, [one]);
   if (!busy.has(board)) {
     busy.add(board);
     setImmediate(drain, board); // after all that this turn of the loop has read
@@ -43,14 +47,16 @@ const server = createServer((request, response) => {
   const parts = [];
   request.on("data", (part) => parts.push(part));
   request.on("end", () => {
-    let item;
+    let body;
     try {
-      item = JSON.parse(parts.length === 1 ? parts[0] : Buffer.concat(parts));
+      body = JSON.parse(parts.length === 1 ? parts[0] : Buffer.concat(parts));
     } catch {
       return send(response, 400, { error: "not JSON" });
     }
-    if (!isScore(item)) return send(response, 422, { error: "a score is {player, score}" });
-    return take(board, item, response);
+    const isBatch = Array.isArray(body?.scores);
+    const items = isBatch ? body.scores : [body];
+    if (!items.every(isScore)) return send(response, 422, { error: "a score is {player, score}" });
+    return take(board, { items, isBatch, response });
   });
 });
 

@@ -45,14 +45,18 @@ def test_a_crowd_sees_what_the_server_has(loop: Loop, servers: Callable[[str], S
     crowd = Crowd(loop, port)
     load = HttpLoad(loop, port, 2, lambda n: scores.request(port, b'{"player":"p%d","score":%d}' % (n % 30, n), board))
     api = Api(server.url)
+
+    def is_shown() -> bool:
+        rows = api.get(f"/boards/{board}/top", limit=10)["rows"]
+        return crowd.picture(topic).rows == [(row["rank"], row["player"], row["score"]) for row in rows]
+
     meter = Meter(server.process.pid)
     cpu_s = meter.cpu_s()
     try:
         crowd.connect(20, [topic])
         load.pace(40.0, 0.5)
-        crowd.settle(still_s=0.3)
-        rows = [(row["rank"], row["player"], row["score"]) for row in api.get(f"/boards/{board}/top", limit=10)["rows"]]
-        assert crowd.picture(topic).rows == rows
+        crowd.settle(is_shown)
+        assert crowd.picture(topic).seq > 0
         assert (crowd.skipped, crowd.gaps, crowd.repeated, crowd.lost) == (0, 0, 0, 0)
         assert crowd.frames == 20 * crowd.picture(topic).seq, "each frame at each viewer"
         assert meter.cpu_s() > cpu_s
@@ -62,7 +66,7 @@ def test_a_crowd_sees_what_the_server_has(loop: Loop, servers: Callable[[str], S
         deaf.seq -= 1
         assert crowd.behind() == [deaf]
         load.pace(40.0, 0.2)
-        crowd.settle(still_s=0.3)
+        crowd.settle(is_shown)
         assert crowd.gaps + crowd.skipped >= 1
     finally:
         api.session.close()
