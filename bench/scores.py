@@ -4,7 +4,6 @@ Owns: players, scores, and the bytes of requests and events. Scores rise slowly 
 board and players pass each other all the time. Cheap: a microsecond each.
 """
 
-import json
 import random
 from collections.abc import Callable
 
@@ -91,8 +90,8 @@ def batch_events(size: int) -> MakeEvent:
 def watch_event(number: int, n: int) -> bytes:
     """A socket event that begins to watch a board (even number) or ends it."""
     if number % 2:
-        return frame(b'42%d["unsubscribe",%b]' % (number, json.dumps({"topic": TOPIC}).encode()))
-    return frame(b'42%d["subscribe",%b]' % (number, json.dumps({"topic": TOPIC, "limit": 1}).encode()))
+        return frame(b'42%d["unsubscribe",{"topic":"%b"}]' % (number, TOPIC.encode()))
+    return frame(b'42%d["subscribe",{"topic":"%b","limit":1}]' % (number, TOPIC.encode()))
 
 
 def _listed(first: int, count: int) -> bytes:

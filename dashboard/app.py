@@ -51,6 +51,7 @@ from dashboard.web.users import make_users
 log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parent.parent
+HISTORY_S = 60.0
 
 
 def work(parts: Parts, kind: Kind, name: str, stopped: Callable[[], bool], on_ready: Callable[[], None]) -> None:
@@ -77,7 +78,7 @@ class Server:
         guard = Guard(settings.api_keys, settings.operator_key)
         door = Door(parts.limits, guard)
         retries = Retries(parts.claims, door, settings.secret_key)
-        api = make_api(parts.boards, parts.scores, parts.rankings, parts.analytics, guard, door, retries)
+        api = make_api(parts.boards, parts.scores, parts.rankings, parts.analytics, parts.rewind, guard, door, retries)
         cookies = RedisSessions(parts.sessions, plain=settings.is_loopback)
         self._flask = web.make_flask(
             [
@@ -145,6 +146,7 @@ class Server:
             self._members.subscription,
             self._tails,
             Archiver(parts.archiving.archive_due),
+            Archiver(parts.chronicling.copy_new, HISTORY_S),
         )
 
     @property

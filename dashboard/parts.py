@@ -18,6 +18,8 @@ from dashboard.core.analytics import Analytics
 from dashboard.core.archive import Archive
 from dashboard.core.archiving import Archiving
 from dashboard.core.boards import Boards
+from dashboard.core.chronicle import Chronicle
+from dashboard.core.chronicling import Chronicling
 from dashboard.core.clock import Clock
 from dashboard.core.exports import Exports
 from dashboard.core.http_users import HttpUsers
@@ -28,6 +30,7 @@ from dashboard.core.payments import Payments
 from dashboard.core.policies import parse_policies
 from dashboard.core.rankings import Rankings
 from dashboard.core.removals import Removals
+from dashboard.core.rewind import Rewind
 from dashboard.core.scores import Scores
 from dashboard.core.seasons import Seasons
 from dashboard.core.sessions import Sessions
@@ -75,8 +78,10 @@ class Parts:
     removals: Removals
     seasons: Seasons
     archiving: Archiving
+    chronicling: Chronicling
     exports: Exports
     analytics: Analytics
+    rewind: Rewind
     limits: Limits
     users: Users
     locks: Locks
@@ -106,7 +111,9 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
         scripts = Scripts(client, replicated=settings.durability == "replicated")
         clock = Clock(lambda: time.time_ns() // 1_000_000)
         clock.correct(_store_ms(client))
-        boards = Boards(client, scripts, clock, declared_only=settings.boards == "declared")
+        chronicle = Chronicle(sql)
+        chronicle.prepare()
+        boards = Boards(client, scripts, clock, chronicle, declared_only=settings.boards == "declared")
         scores = Scores(scripts, boards, clock)
         locks = Locks(client, scripts, connect(url, connections=64))
         hold = partial(locks.hold, ttl_s=LOCK_S)
@@ -125,8 +132,10 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
             removals=Removals(client, scripts, boards, scores),
             seasons=Seasons(scripts, boards, hold),
             archiving=Archiving(client, scripts, boards, rankings, archive, hold, clock),
+            chronicling=Chronicling(client, boards, chronicle, clock),
             exports=Exports(boards, rankings, clock),
-            analytics=Analytics(client, boards, clock),
+            analytics=Analytics(client, boards, clock, chronicle),
+            rewind=Rewind(client, boards, rankings, clock, chronicle),
             limits=Limits(RateLimiter(scripts), TopList(client, keys.limits_busy), policies, clock),
             users=_users(settings, cache_client, sql),
             locks=locks,

@@ -69,7 +69,10 @@ class Archiving:
         waiting = [
             (name, ids, revision) for name, ids, revision in zip(names, found[::2], found[1::2], strict=True) if ids
         ]
-        return sum(self._archive_board(name, [id.decode() for id in ids], revision) for name, ids, revision in waiting)
+        count = sum(self._archive_board(name, [id.decode() for id in ids], revision) for name, ids, revision in waiting)
+        if count:
+            log.info("archive: %s rankings archived", count)
+        return count
 
     def _archive_board(self, name: str, ids: list[str], revision: bytes | None) -> int:
         try:

@@ -6,18 +6,29 @@ remembered setting is never used after it changed.
 """
 
 import json
+import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from dashboard.core.calendars import open_periods
+from dashboard.core.chronicle import Chronicle
 from dashboard.core.clock import Clock
 from dashboard.core.periods import LAST_MS
-from dashboard.errors import BoardConflict, BoardNotDeclared, BoardNotFound, InvalidInput, StoreUnavailable
+from dashboard.errors import (
+    BoardConflict,
+    BoardNotDeclared,
+    BoardNotFound,
+    InvalidInput,
+    SourceUnavailable,
+    StoreUnavailable,
+)
 from dashboard.store import keys
 from dashboard.store.client import Client
 from dashboard.store.scripts import Scripts, answering
 from dashboard.values import Board, BoardSettings, Column, Review, ScoreFormat, Season
+
+log = logging.getLogger(__name__)
 
 RE_RANKING = ("order", "rule", "ties", "columns", "key")
 STORED = ("revision", "settings", "seasons", "life")
@@ -38,13 +49,24 @@ ABSENT = Version("", 0, "0-0", 0)
 
 
 class Boards:
-    """All boards of one store. `declared_only`: a score does not make a board, only PUT does."""
+    """All boards of one store. `declared_only`: a score does not make a board, only PUT does. `chronicle`: what goes with a
+    board that is deleted.
+    """
 
-    def __init__(self, client: Client, scripts: Scripts, clock: Clock, *, declared_only: bool = False) -> None:
+    def __init__(
+        self,
+        client: Client,
+        scripts: Scripts,
+        clock: Clock,
+        chronicle: Chronicle | None = None,
+        *,
+        declared_only: bool = False,
+    ) -> None:
         self._client = client
         self._scripts = scripts
         self._clock = clock
         self._declared_only = declared_only
+        self._chronicle = chronicle
         self._known: dict[str, Board] = {}
 
     def get(self, name: str) -> Board:
@@ -91,7 +113,7 @@ class Boards:
         raise restless(name)
 
     def delete(self, name: str) -> None:
-        """Delete a board with all its scores. Raises BoardNotFound. Four round trips."""
+        """Delete a board with all its scores and its history. Raises BoardNotFound. Four round trips, one transaction."""
         for _ in range(ATTEMPTS):
             revision, periods = self.rankings(name)
             others = (keys.events(name), keys.history(name), keys.marks(name), keys.audit(name), keys.aside(name))
@@ -108,6 +130,11 @@ class Boards:
                     self._client.sadd(keys.BOARDS, name)
             if reply == b"absent":
                 raise BoardNotFound(f"There is no board {name!r}.")
+            try:
+                if self._chronicle is not None:
+                    self._chronicle.forget(name)
+            except SourceUnavailable as error:  # nobody can read it; it goes with the next board of that name
+                log.warning("the history of %s stays in the database: %s", name, error)
             return
         raise restless(name)
 

@@ -12,6 +12,7 @@ from dashboard.core.analytics import Analytics, as_point
 from dashboard.core.boards import Boards
 from dashboard.core.periods import FIRST_MS, LAST_MS, Period, rfc3339
 from dashboard.core.rankings import Guess, Place, Rankings, Threshold
+from dashboard.core.rewind import Moment, Rewind
 from dashboard.core.scores import Scores, clean_player
 from dashboard.values import Board, Page
 from dashboard.web import board_models, models, queries
@@ -27,6 +28,7 @@ def make_api(
     scores: Scores,
     rankings: Rankings,
     analytics: Analytics,
+    rewind: Rewind,
     guard: Guard,
     door: Door,
     retries: Retries,
@@ -71,6 +73,8 @@ def make_api(
     def top(board: str) -> ResponseReturnValue:
         query = models.validate(queries.TopQuery, request.args.to_dict(), "query")
         name = models.clean_name(board)
+        if query.as_of is not None:
+            return jsonify(_moment(rewind.top(name, query.period, query.as_of), query.limit))
         page = rankings.top(name, query.period, limit=query.limit, cursor=query.cursor, at_ms=query.at)
         return jsonify(_page(page))
 
@@ -117,6 +121,13 @@ def make_api(
         found = rankings.periods(models.clean_name(board), query.kind)
         return jsonify({"periods": [_period(period) for period in found]})
 
+    @api.get("/boards/<board>/moments")
+    def moments(board: str) -> ResponseReturnValue:
+        query = models.validate(queries.MomentsQuery, request.args.to_dict(), "query")
+        spans = rewind.moments(models.clean_name(board), query.period)
+        periods = [_period(span.period) | {"moments": [rfc3339(ms) for ms in span.moments]} for span in spans]
+        return jsonify({"board": board, "period": query.period, "periods": periods})
+
     @api.get("/boards/<board>/history")
     def history(board: str) -> ResponseReturnValue:
         query = models.validate(queries.HistoryQuery, request.args.to_dict(), "query")
@@ -142,7 +153,14 @@ def _period(period: Period) -> dict[str, Any]:
     return {"period_id": period.id, "from": bounds[0], "to": bounds[1]}
 
 
-def _head(read: Page | Place | Guess | Threshold) -> dict[str, Any]:
+def _moment(moment: Moment, limit: int) -> dict[str, Any]:
+    """`moment` is null where nothing is known of before."""
+    at = None if moment.at_ms is None else rfc3339(moment.at_ms)
+    answer = _head(moment) | {"moment": at, "final": moment.final, "players": moment.players, "version": moment.version}
+    return answer | {"rows": [row.as_dict() for row in moment.rows[:limit]]}
+
+
+def _head(read: Page | Place | Guess | Threshold | Moment) -> dict[str, Any]:
     """`period` as it was asked for, and `period_id`, which says which one that is."""
     return {"board": read.board, "period": read.period.partition(":")[0], "period_id": read.period}
 
