@@ -75,12 +75,12 @@ def _rates(stage: Stage) -> Curve:
 def _sizes(stage: Stage) -> Curve:
     points: Points = {OURS: [], f"{OURS}, the store": []}
     with stage.server(OURS) as server:
+        server.write(scores.items(0, 1))  # makes the board
         filled = 0
         for size in SIZES:
             for first in range(filled, size, FILL):
                 stage.say(f"curve: board of {first:,} of {size:,} players")
-                many = range(first, min(first + FILL, size))
-                server.write([{"player": f"player-{n:06d}", "score": scores.score(n)} for n in many])
+                server.fill(first, min(FILL, size - first))
             filled = size
             load = HttpLoad(stage.loop, server.port, CONNECTIONS, scores.requests(server.port, among=size))
             try:

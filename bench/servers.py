@@ -21,12 +21,12 @@ from urllib.parse import unquote
 from bench import cores
 from bench.crowd import Protocol
 from bench.meter import Meter
-from bench.scores import BOARD, Item
+from bench.scores import BOARD, Item, score
 from dashboard.config import Settings
 from dashboard.parts import open_parts
 from dashboard.store.client import connect
 from dashboard.store.embedded import EmbeddedStore
-from dashboard.values import Score
+from dashboard.values import Mark, Score
 
 ROOT = Path(__file__).resolve().parents[1]
 PEERS = Path(__file__).resolve().parent / "peers"
@@ -115,6 +115,11 @@ class Server:
         else:
             words = [word for item in items for word in (item["player"], item["score"])]
             self._submit(keys=[f"board:{board}", f"events:{board}", f"state:{board}"], args=[board, *words])
+
+    def fill(self, first: int, count: int, board: str = BOARD) -> None:
+        """Put so many new players on a board of ours, as an import does: nothing is answered about each."""
+        many = [Score(f"player-{n:06d}", score(n), None) for n in range(first, first + count)]
+        self._parts.scores.load(board, many, Mark("fill", str(first) if first else "", str(first + count)))
 
     def top(self, limit: int, board: str = BOARD) -> list[tuple[int, str, int]]:
         """Rank, player and score as the store has them."""
