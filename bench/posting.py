@@ -1,8 +1,10 @@
 """What posting costs: rows `http`, `score`, `scores`, and `event`, which posts nothing."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
 from bench import scores
 from bench.crowd import Crowd
@@ -17,6 +19,7 @@ SOCKETS = 64
 BATCHERS = 16
 BATCH = 100
 WARM_S = 0.7
+ANSWER = {"player", "score", "rank", "previous_rank", "changed", "players", "position"}
 
 
 def http(stage: Stage) -> Iterator[Figures]:
@@ -78,9 +81,20 @@ def _measured(
             loads[name] = load(server)
             stack.callback(loads[name].close)
             loads[name].run(WARM_S)
+            _check(name, row, json.loads(loads[name].last))
             rounds[name] = partial(cost_us, server, loads[name], stage.seconds, each)
         before = {name: load.done for name, load in loads.items()}
         values = stage.interleaved(row, rounds)
         in_s = stage.rounds * stage.seconds
         rates = [f"{name} {(load.done - before[name]) * each / in_s:,.0f}/s" for name, load in loads.items()]
         return Figures(row, values, ["throughput: " + ", ".join(rates)])
+
+
+def _check(name: str, row: str, answer: Any) -> None:
+    """Raises RuntimeError where a server tells less than the others."""
+    if row == "event":
+        return
+    told = [answer] if row == "http" else answer  # an acknowledgement is a list
+    results = told[0]["results"] if row == "scores" else told
+    if len(results) != (BATCH if row == "scores" else 1) or any(set(result) != ANSWER for result in results):
+        raise RuntimeError(f"{name} answers something else: {json.dumps(answer)[:300]}")
