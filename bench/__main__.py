@@ -15,6 +15,7 @@ from math import inf
 
 from bench import cores, curves, posting, product, report, servers, table, watching
 from bench.loop import Loop
+from bench.meter import Elsewhere
 from bench.stage import Stage
 from bench.table import Figures
 from dashboard.progress import LivingLine
@@ -31,15 +32,15 @@ class Experiment:
 
 
 EXPERIMENTS = (
-    Experiment(("http",), posting.http, 13, 95),
-    Experiment(("score",), posting.score, 10, 70),
-    Experiment(("scores",), posting.batch, 10, 70),
-    Experiment(("event",), posting.event, 10, 70),
-    Experiment(("frame",), watching.frame, 17, 110),
-    Experiment(("memory", "idle", "connect", "disconnect"), watching.crowd, 48, 90),
-    Experiment(("slow",), watching.slow, 20, 48),
+    Experiment(("http",), posting.http, 15, 100),
+    Experiment(("score",), posting.score, 12, 75),
+    Experiment(("scores",), posting.batch, 12, 75),
+    Experiment(("event",), posting.event, 12, 75),
+    Experiment(("frame",), watching.frame, 19, 110),
+    Experiment(("memory", "idle", "connect", "disconnect"), watching.crowd, 52, 95),
+    Experiment(("slow",), watching.slow, 28, 130),
     Experiment(("screen",), product.screen, 9, 25),
-    Experiment(("many", "many-rate"), product.many, 20, 40),
+    Experiment(("many", "many-rate"), product.many, 18, 40),
 )
 CURVES_S = 400
 
@@ -50,7 +51,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="under three minutes: short rounds, no curves")
     parser.add_argument("--row", action="append", choices=rows, help="only this one; may be repeated; no curves")
     parser.add_argument("--rounds", type=int, help="rounds per server [5; quick: 2]")
-    parser.add_argument("--seconds", type=float, help="length of a round [4; quick: 1.5]")
+    parser.add_argument("--seconds", type=float, help="length of a round [4; quick: 1.2]")
     parser.add_argument("--without-curves", action="store_true", help="only the table")
     parser.add_argument("--strict", action="store_true", help="exit with 1 where a target is missed")
     given = parser.parse_args()
@@ -69,12 +70,12 @@ def main() -> None:
     stage = Stage(
         Loop(),
         given.rounds or (2 if given.quick else 5),
-        given.seconds or (1.5 if given.quick else 4.0),
+        given.seconds or (1.2 if given.quick else 4.0),
         given.quick,
         peers,
         line.say,
     )
-    began = time.monotonic()
+    began, elsewhere = time.monotonic(), Elsewhere()
     measured: list[Figures] = []
     for experiment in chosen:
         for figures in _finished(experiment, stage):
@@ -87,7 +88,8 @@ def main() -> None:
             grown.append(curve)
             line.end()
             print(f"{time.monotonic() - began:4.0f} s  {curve.title}", flush=True)
-    method = f"{stage.rounds} interleaved rounds of {stage.seconds:g} s"
+    others = f"other processes took {elsewhere.share():.0%} of the cores"
+    method = f"{stage.rounds} interleaved rounds of {stage.seconds:g} s; {others}"
     folder = report.RESULTS / datetime.now(UTC).strftime("%Y-%m-%dT%H%M%SZ")
     report.write(folder, measured, grown, method)
     print("\n" + report.text(measured, grown, method))

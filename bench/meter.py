@@ -1,10 +1,11 @@
-"""The meter: processor time and memory of one process, as Linux counts them.
+"""The meter: processor time and memory of one process, as Linux counts them, and what other processes took meanwhile.
 
-Owns: reading /proc. Time is user + system of all its threads, in nanoseconds where the kernel keeps them so (schedstat),
-else in clock ticks (stat). Memory is what is resident (RSS).
+Owns: reading /proc. Time is user + system of all threads, in nanoseconds where the kernel keeps them so (schedstat), else
+in clock ticks (stat). Memory is what is resident (RSS).
 """
 
 import os
+import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -54,3 +55,23 @@ class Meter:
             except (FileNotFoundError, ProcessLookupError):  # it ended, or this kernel does not count so
                 continue
         return found
+
+
+class Elsewhere:
+    """What other processes took of the machine, from `Elsewhere()` until `share`."""
+
+    def __init__(self) -> None:
+        self._since, self._began = self._others_s(), time.monotonic()
+
+    def share(self) -> float:
+        """Their part of all cores, 0 to 1. Ask when what was started here has ended: only then is its own time known."""
+        whole = (time.monotonic() - self._began) * (os.cpu_count() or 1)
+        return max(0.0, self._others_s() - self._since) / whole
+
+    @staticmethod
+    def _others_s() -> float:
+        words = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+        user, nice, system, _, _, irq, soft, steal = map(int, words[:8])
+        mine = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        busy_s = (user + nice + system + irq + soft + steal) / TICKS_PER_S
+        return busy_s - sum(used.ru_utime + used.ru_stime for used in mine)

@@ -18,7 +18,8 @@ CONNECTIONS = 32
 SOCKETS = 64
 BATCHERS = 16
 BATCH = 100
-WARM_S = 0.7
+WARM_S = 1.5
+"""Node compiles what is run often; before that it costs several times as much."""
 ANSWER = {"player", "score", "rank", "previous_rank", "changed", "players", "position"}
 
 

@@ -20,9 +20,9 @@ PING_S = 25.0
 """What is idle is measured over one whole interval between pings, which all of these servers have."""
 WARM_VIEWERS = 50
 SLOW, OF = 20, 200
-FILL_S = 8.0
 SLOW_ROWS = 1000
-"""A full frame of them has 54 kB: soon more than the 4 MB that the kernel takes for one who never reads."""
+FILL = 80
+"""So many full frames of them, 54 kB each, are more than the 4 MB that the kernel takes for one who never reads."""
 
 
 @dataclass(slots=True)
@@ -44,6 +44,11 @@ class Show:
         """Change the board so often."""
         one = self.server
         self.turn = self.stage.write_while(lambda n: one.write(scores.rounds_of(self.rows, n)), hz, seconds, self.turn)
+
+    def write_until(self, frames: int) -> None:
+        """Change the board ten times a second until every viewer was sent so many frames since it came."""
+        while self.crowd.frames < frames * len(self.crowd.viewers):
+            self.write(0.5, WRITE_HZ / 2)
 
     def settle(self) -> None:
         """Wait until every viewer has what the store has. Raises TimeoutError."""
@@ -80,7 +85,7 @@ def frame(stage: Stage) -> Iterator[Figures]:
             stage.say(f"frame: connecting {VIEWERS} viewers to {name}")
             shows[name] = show(stage, stack.enter_context(stage.server(name)), VIEWERS, ROWS)
             stack.callback(shows[name].crowd.close)
-            shows[name].run(1.0)
+            shows[name].run(2.0)
         rounds: dict[str, Callable[[], float]] = {
             name: lambda one=one: one.cost_us(stage.seconds)  # type: ignore[misc]
             for name, one in shows.items()
@@ -92,7 +97,9 @@ def frame(stage: Stage) -> Iterator[Figures]:
 
 
 def crowd(stage: Stage) -> Iterator[Figures]:
-    """2,000 viewers come to a fresh server, stay for one interval of pings without a score, and leave; then again."""
+    """2,000 viewers come to a fresh server, stay for one interval of pings without a score, and leave. That has warmed it up;
+    then they come and leave again in rounds.
+    """
     memory: dict[str, list[float]] = {}
     connect: dict[str, list[float]] = {}
     disconnect: dict[str, list[float]] = {}
@@ -104,23 +111,24 @@ def crowd(stage: Stage) -> Iterator[Figures]:
             stack.callback(one.crowd.close)
             one.run(0.5)
             kb = one.server.meter.rss_kb()
-            connect[name] = [_connect_us(one)]
+            one.crowd.connect(IDLE_VIEWERS, [scores.TOPIC])
             memory[name] = [(one.server.meter.rss_kb() - kb) / IDLE_VIEWERS]
         yield Figures("memory", memory)
 
         stage.say(f"crowd: {PING_S:g} s without a score, all servers at once")
         stage.loop.run(2.0)
-        before = {name: one.server.meter.cpu_s() for name, one in shows.items()}
+        before = {name: (one.server.meter.cpu_s(), one.crowd.pings) for name, one in shows.items()}
         stage.loop.run(PING_S)
-        share = {name: [(one.server.meter.cpu_s() - before[name]) * 100 / PING_S] for name, one in shows.items()}
-        pings = ", ".join(f"{name} {one.crowd.pings} pings" for name, one in shows.items())
-        yield Figures("idle", share, [f"since the start: {pings}"])
+        share = {name: [(one.server.meter.cpu_s() - before[name][0]) * 100 / PING_S] for name, one in shows.items()}
+        pings = ", ".join(f"{name} {one.crowd.pings - before[name][1]}" for name, one in shows.items())
+        yield Figures("idle", share, [f"pings: {pings}"])
 
+        for one in shows.values():
+            _disconnect_us(stage, one)
         for n in range(1, stage.rounds + 1):
             for name, one in shows.items():
-                stage.say(f"crowd: leaving and coming, round {n} of {stage.rounds}, {name}")
-                if n > 1:
-                    connect[name].append(_connect_us(one))
+                stage.say(f"crowd: coming and leaving, round {n} of {stage.rounds}, {name}")
+                connect.setdefault(name, []).append(_connect_us(one))
                 disconnect.setdefault(name, []).append(_disconnect_us(stage, one))
         yield Figures("connect", connect)
         yield Figures("disconnect", disconnect)
@@ -130,11 +138,11 @@ def slow(stage: Stage) -> Iterator[Figures]:
     """20 of 200 viewers read nothing while frames of 54 kB come ten times a second; what the server's memory grows by, once
     the kernel's buffers are full. Each of the 20 watches another number of rows, so that what waits for one is not shared.
     """
-    seconds = 8.0 if stage.quick else 30.0
-    with ExitStack() as stack:
-        shows = []
-        for name in stage.present("socketio", "flask-socketio"):
-            stage.say(f"slow: connecting {OF} viewers to {name}")
+    frames = FILL + (40 if stage.quick else 240)
+    growth, notes = {}, []
+    for name in stage.present("socketio", "flask-socketio"):
+        with ExitStack() as stack:
+            stage.say(f"slow: {frames} frames to {OF} viewers of whom {SLOW} do not read, {name}")
             one = show(stage, stack.enter_context(stage.server(name)), OF - SLOW, SLOW_ROWS)
             stack.callback(one.crowd.close)
             for n in range(SLOW):
@@ -142,23 +150,14 @@ def slow(stage: Stage) -> Iterator[Figures]:
                 sleepy.connect(1, [scores.TOPIC], small_buffer=True)
                 stack.callback(sleepy.close)
                 sleepy.stop_reading()
-            shows.append(one)
-
-        def write(n: int) -> None:
-            for one in shows:
-                one.server.write(scores.rounds_of(SLOW_ROWS, n))
-
-        stage.say(f"slow: {FILL_S + seconds:g} s with {SLOW} of {OF} who do not read, all servers at once")
-        turn = stage.write_while(write, WRITE_HZ / 2, FILL_S, 1)
-        before = [one.server.meter.rss_kb() for one in shows]
-        stage.write_while(write, WRITE_HZ / 2, seconds, turn)
-        growth, notes = {}, []
-        for one, kb in zip(shows, before, strict=True):
-            growth[one.server.name] = [(one.server.meter.rss_kb() - kb) / 1000]
+            one.write_until(FILL)
+            kb = one.server.meter.rss_kb()
+            one.write_until(frames)
+            growth[name] = [(one.server.meter.rss_kb() - kb) / 1000]
             one.settle()
             size, trouble = one.crowd.frame_bytes, one.trouble() or "every frame"
-            notes.append(f"{one.server.name}: {size:,} bytes a frame; who reads has {trouble}")
-        yield Figures("slow", growth, notes)
+            notes.append(f"{name}: {frames - FILL} frames of {size:,} bytes; who reads has {trouble}")
+    yield Figures("slow", growth, notes)
 
 
 def _connect_us(one: Show) -> float:
