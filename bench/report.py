@@ -123,5 +123,5 @@ def _lines(curve: Curve) -> go.Figure:
         go.Scatter(x=[x for x, _ in series], y=[y for _, y in series], name=name, mode="lines+markers")
         for name, series in curve.series.items()
     ]
-    axes = {"xaxis_title": curve.x, "yaxis_title": curve.y, "xaxis_type": "log"}
+    axes = {"xaxis_title": curve.x, "yaxis_title": curve.y, "xaxis_type": "log", "yaxis_rangemode": "tozero"}
     return go.Figure(lines, {"title": curve.title, "height": 360, "width": 760} | axes)
