@@ -33,6 +33,7 @@ from dashboard.web import server as web
 from dashboard.web.api import make_api
 from dashboard.web.channels import make_channels, publish_message
 from dashboard.web.exports import make_exports
+from dashboard.web.groups import make_groups
 from dashboard.web.guards import Guard
 from dashboard.web.health import make_health
 from dashboard.web.limits import Door, make_limits
@@ -83,6 +84,7 @@ class Server:
         self._flask = web.make_flask(
             [
                 api,
+                make_groups(parts.groups, guard),
                 make_removals(parts.removals, guard),
                 make_seasons(parts.seasons, guard),
                 make_exports(parts.exports),

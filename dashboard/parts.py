@@ -22,6 +22,7 @@ from dashboard.core.chronicle import Chronicle
 from dashboard.core.chronicling import Chronicling
 from dashboard.core.clock import Clock
 from dashboard.core.exports import Exports
+from dashboard.core.groups import Groups
 from dashboard.core.http_users import HttpUsers
 from dashboard.core.ledger import Ledger
 from dashboard.core.limits import Limits
@@ -75,6 +76,7 @@ class Parts:
     boards: Boards
     scores: Scores
     rankings: Rankings
+    groups: Groups
     removals: Removals
     seasons: Seasons
     archiving: Archiving
@@ -129,6 +131,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
             boards=boards,
             scores=scores,
             rankings=rankings,
+            groups=Groups(client, scripts, boards, rankings, clock),
             removals=Removals(client, scripts, boards, scores),
             seasons=Seasons(scripts, boards, hold),
             archiving=Archiving(client, scripts, boards, rankings, archive, hold, clock),

@@ -14,6 +14,8 @@ from dashboard.core.buckets import HEAD, STEP_MS, STEP_S, Absent, noted_of
 from dashboard.core.calendars import pick_period
 from dashboard.core.chronicle import Chronicle
 from dashboard.core.clock import Clock
+from dashboard.core.decay import decayed
+from dashboard.core.merging import standings
 from dashboard.core.periods import FIRST_MS, Period, rfc3339
 from dashboard.core.runs import ranked
 from dashboard.errors import InvalidInput
@@ -66,7 +68,7 @@ class Analytics:
                 pipe.xrange(keys.history(board), count=1)
                 pipe.hlen(keys.aside(board))
                 top = pipe.zrevrange if known.settings.order == "desc" else pipe.zrange
-                top(keys.standings(board, period.id, known.settings.key)[0], 0, TOP - 1, withscores=True)
+                top(standings(known, period.id)[0], 0, TOP - 1, withscores=True)
                 pipe.time()
                 (revision, *last), entries, oldest, aside, rows, (seconds, _) = pipe.execute()
             if self._boards.is_current(known, revision):
@@ -110,8 +112,9 @@ def _ended(board: Board, last: Sequence[bytes | None], rows: Sequence[tuple[byte
     bucket, scores = (int(value or 0) for value in last)
     if not scores or (bucket + 1) * STEP_S > now_s:
         return []
-    top = tuple(Standing(row.rank, row.player, row.score) for row in ranked(board.settings, rows))
-    return [Pulse(1000 * STEP_S * bucket, scores, top)]
+    rows_then = decayed(board.settings, ranked(board.settings, rows), STEP_MS * (bucket + 1))
+    top = tuple(Standing(row.rank, row.player, row.score) for row in rows_then)
+    return [Pulse(STEP_MS * bucket, scores, top)]
 
 
 def _joined(pulses: list[Pulse], step_ms: int) -> list[Pulse]:

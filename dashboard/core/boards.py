@@ -9,11 +9,13 @@ import json
 import logging
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 from dashboard.core.calendars import open_periods
 from dashboard.core.chronicle import Chronicle
 from dashboard.core.clock import Clock
+from dashboard.core.merging import check_sources, refresh, standings
 from dashboard.core.periods import LAST_MS
 from dashboard.errors import (
     BoardConflict,
@@ -26,11 +28,11 @@ from dashboard.errors import (
 from dashboard.store import keys
 from dashboard.store.client import Client
 from dashboard.store.scripts import Scripts, answering
-from dashboard.values import Board, BoardSettings, Column, Review, ScoreFormat, Season
+from dashboard.values import Board, BoardSettings, Column, Merge, Review, ScoreFormat, Season, Source
 
 log = logging.getLogger(__name__)
 
-RE_RANKING = ("order", "rule", "ties", "columns", "key")
+RE_RANKING = ("order", "rule", "ties", "columns", "key", "groups", "cohorts", "half_life_s", "merge")
 STORED = ("revision", "settings", "seasons", "life")
 ATTEMPTS = 20
 
@@ -71,10 +73,14 @@ class Boards:
 
     def get(self, name: str) -> Board:
         """The board, as remembered or read. Raises BoardNotFound. At most one round trip."""
-        board = self._known.get(name) or self.read(name)
+        board = self.look(name)
         if board is None:
             raise BoardNotFound(f"There is no board {name!r}. PUT it, or post its first score.")
         return board
+
+    def look(self, name: str) -> Board | None:
+        """The board, as remembered or read; None if absent. At most one round trip."""
+        return self._known.get(name) or self.read(name)
 
     def ensure(self, name: str, settings: BoardSettings | None = None) -> Board:
         """The board; made with `settings` (or the defaults) where it is absent. No round trip if remembered.
@@ -82,7 +88,7 @@ class Boards:
         Raises BoardNotDeclared.
         """
         for _ in range(ATTEMPTS):
-            board = self._known.get(name) or self.read(name)
+            board = self.look(name)
             if board is not None:
                 return board
             if self._declared_only:
@@ -94,6 +100,8 @@ class Boards:
         """Declare or change a board; true if it is new. Raises BoardConflict where stored scores would be ranked anew."""
         if settings.key is not None:
             self._check_key(settings.key)
+        if settings.merge is not None:
+            check_sources(settings, settings.merge, self.look)
         for _ in range(ATTEMPTS):
             board = self.read(name)
             if board is not None and board.settings == settings:
@@ -101,7 +109,8 @@ class Boards:
             old = board.settings if board else settings
             fields = RE_RANKING if old.season is None else (*RE_RANKING, "season")
             changed = [field for field in fields if getattr(old, field) != getattr(settings, field)]
-            reply, written = self._write(name, board, settings, re_ranks=bool(changed))
+            re_ranks = bool(changed) and old.merge is None  # what is merged is made anew
+            reply, written = self._write(name, board, settings, re_ranks=re_ranks)
             if reply == b"ok":
                 return written, board is None
             if reply == b"scores":
@@ -118,8 +127,8 @@ class Boards:
             revision, periods = self.rankings(name)
             others = (keys.events(name), keys.history(name), keys.marks(name), keys.audit(name), keys.aside(name))
             rankings = (key for id in periods for key in keys.standings(name, id))
-            names = [keys.board(name), keys.periods(name), keys.review(name), keys.unarchived(name)]
-            names += [*others, *keys.tallied(name), *rankings]
+            names = [keys.board(name), keys.periods(name), keys.review(name), keys.unarchived(name), keys.groups(name)]
+            names += [*self._merged(name), *others, *keys.tallied(name), *rankings]
             reply = self._scripts.write("delete_board", names, [keys.CHANGED, name, revision, len(periods)])
             self.forget(name)
             if reply == b"revision":
@@ -137,6 +146,14 @@ class Boards:
                 log.warning("the history of %s stays in the database: %s", name, error)
             return
         raise restless(name)
+
+    def _merged(self, name: str) -> list[str]:
+        """The keys that a board has where it is merged; what is of periods that are over goes by itself."""
+        board = self.look(name)
+        if board is None or board.settings.merge is None:
+            return []
+        ids = [period.id for period in open_periods(board, self._clock.now_ms())]
+        return [key for id in ids for key in (keys.merged(name, id), keys.merged_of(name, id))]
 
     def all(self) -> list[Board]:
         """All boards by name, with the number of players in their first period. Three round trips."""
@@ -238,10 +255,13 @@ class Boards:
 
     def _counted(self, boards: list[Board]) -> list[Board]:
         now_ms = self._clock.now_ms()
+        ids = [open_periods(board, now_ms)[0].id for board in boards]
+        for board, id in zip(boards, ids, strict=True):
+            with suppress(BoardConflict):
+                refresh(self._scripts, self.look, board, id)
         with answering(), self._client.pipeline(transaction=False) as pipe:
-            for board in boards:
-                id = open_periods(board, now_ms)[0].id
-                pipe.zcard(keys.standings(board.name, id, board.settings.key)[0])
+            for board, id in zip(boards, ids, strict=True):
+                pipe.zcard(standings(board, id)[0])
             counts = pipe.execute(raise_on_error=False)  # another program's key may hold anything
         return [
             replace(board, players=n if isinstance(n, int) else 0, season_ends_ms=_season_ends(board, now_ms))
@@ -268,6 +288,8 @@ def _parse(name: str, reply: Sequence[bytes | None]) -> Board | None:
     stored["columns"] = tuple(Column(**column) for column in stored.get("columns", ()))
     stored["review"] = Review(**stored["review"]) if stored.get("review") else None
     stored["season"] = Season(**stored["season"]) if stored.get("season") else None
+    if merge := stored.get("merge"):
+        stored["merge"] = Merge(**merge | {"boards": tuple(Source(**source) for source in merge["boards"])})
     stored["format"] = ScoreFormat(**stored.get("format", {}))
     starts = tuple(json.loads(seasons or b"[]"))
     return Board(name, BoardSettings(**stored), revision.decode(), (life or b"").decode(), starts)

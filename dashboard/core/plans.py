@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dashboard.core.calendars import kept_until_ms, open_periods
+from dashboard.core.decay import check_decay
 from dashboard.core.periods import Period, rfc3339
 from dashboard.core.runs import check_columns, number, rules
 from dashboard.errors import (
@@ -59,6 +60,7 @@ class Plan:
             why: InvalidInput | None = None
             try:
                 check_columns(self._settings, score.columns)
+                check_decay(self._settings, score.score, score.match)
                 where = usual if score.at_ms is None else self._find(score)
             except InvalidInput as refused:
                 if once is None and (score.id is None or not isinstance(refused, TooLate)):
@@ -138,6 +140,8 @@ class Plan:
             self._ids.append(score.id)
             more["print"] = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]
             more["id"] = len(self._ids)
+        if self._settings.half_life_s is not None and score.at_ms is not None:
+            more["over"] = open_periods(self._board, score.at_ms)[0].end_ms
         if why is not None:
             more["late"] = json.dumps([why.code, why.detail, why.errors])
         return json.dumps(more, ensure_ascii=False, separators=(",", ":")) if more else ""

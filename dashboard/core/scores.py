@@ -12,7 +12,7 @@ from typing import Any
 from dashboard.core.boards import Boards, restless
 from dashboard.core.clock import Clock
 from dashboard.core.plans import Plan
-from dashboard.errors import Forbidden, InvalidInput, MarkMoved, ScorecastError
+from dashboard.errors import BoardConflict, Forbidden, InvalidInput, MarkMoved, ScorecastError
 from dashboard.store.once import Once
 from dashboard.store.scripts import Scripts, sharing
 from dashboard.values import MAX_SCORE, Mark, Result, Score
@@ -134,6 +134,8 @@ class Scores:
             raise InvalidInput(f"at most {BATCH} scores at once", ("/scores", f"at most {BATCH} items"))
         for _ in range(ATTEMPTS):
             known = self._boards.ensure(board)
+            if known.settings.merge is not None:
+                raise BoardConflict(f"The board {board!r} is merged of others and takes no scores: post to those.")
             if known.settings.writers == "operators" and not as_operator:
                 raise Forbidden(
                     f"The board {board!r} takes scores from operators only: send OPERATOR_KEY as X-API-Key."

@@ -29,9 +29,12 @@ class PeriodsQuery(_Query):
     kind: str = "all"
 
 
-class TopQuery(PeriodQuery):
+class PageQuery(PeriodQuery):
     limit: int = Field(10, ge=1, le=1000)
     cursor: str | None = Field(None, max_length=1000)
+
+
+class TopQuery(PageQuery):
     as_of: Annotated[int | None, BeforeValidator(with_check(lambda v: parse_time(int(v) if _is_integer(v) else v)))] = (
         None
     )

@@ -59,7 +59,7 @@ export function raceSeries(points, rows, { step_s, now_ms, window_ms }) {
       put(point.at_ms + step_ms, point.places.get(player) ?? OFF, point.ranks.get(player) ?? null);
     });
     if (!used.length) put(start, place, rank); // nothing happened all the while
-    const open = bucket(now_ms, step_s);
+    const open = bucket(now_ms - 1, step_s); // a past moment is the very end of a bucket
     if (open > x.at(-1)) put(open, y.at(-1), ranks.at(-1));
     put(now_ms, place, rank);
     return { player, rank, place, ...corners(x, y, ranks) };

@@ -9,7 +9,7 @@ from dashboard.core.periods import period
 from dashboard.errors import BoardNotFound, InvalidInput
 from dashboard.parts import Parts
 from dashboard.store import keys
-from dashboard.values import BoardSettings, Score
+from dashboard.values import BoardSettings, Order, Score, Ties
 from tests.core.past import note
 from tests.core.times import DAY_MS, away_from_midnight, chronicling_at, store_ms
 
@@ -102,8 +102,38 @@ def test_moments_are_listed_by_period_and_each_shows_itself(parts: Parts, board:
             for at_ms in span.moments:
                 moment = parts.rewind.top(board, "day", at_ms)
                 assert (moment.at_ms, moment.period, moment.final) == (at_ms, span.period.id, False)
+        day = days[1]
+        told = parts.analytics.history(board, "day", from_ms=0, to_ms=day + DAY_MS, step_s=3600)  # of that day alone
+        assert {pulse.at_ms // DAY_MS * DAY_MS for pulse in told} == {day}
         (whole,) = parts.rewind.moments(board, "all")
         assert set(listed) <= {*whole.moments}
+
+
+@pytest.mark.parametrize("ties", ["plain", "first", "shared", "dense"])
+@pytest.mark.parametrize("order", ["desc", "asc"])
+def test_ranks_close_over_who_was_removed_as_they_do_on_the_board(
+    ties: Ties, order: Order, parts: Parts, board: str
+) -> None:
+    scores = {"a": 40, "b": 30, "c": 30, "d": 30, "e": 20, "f": 20, "g": 10}
+    for gone in ("a", "c", "g", "bcd"):
+        name = f"{board}-{gone}"
+        parts.boards.put(name, BoardSettings(ties=ties, order=order))
+        parts.scores.submit(name, [Score(player, score) for player, score in scores.items()])
+        parts.client.hincrby(keys.board(name), "bucket", -10)  # as if they had come a while ago
+        at_ms = STEP_MS * (int(parts.client.hget(keys.board(name), "bucket")) + 1)
+        parts.scores.submit(name, [Score("a", 40)])
+        before = parts.rewind.top(name, "all", at_ms)
+        assert (before.at_ms, [row.player for row in before.rows]) == (at_ms, top(parts, name)[0])
+        for player in gone:
+            parts.removals.remove(name, player, reason="r", by="b")
+        rows = parts.rewind.top(name, "all", at_ms).rows
+        assert ([row.player for row in rows], [(row.rank, row.score) for row in rows]) == top(parts, name)
+
+
+def top(parts: Parts, board: str) -> tuple[list[str], list[tuple[int, int]]]:
+    """Who stands on a board now, and with which ranks and scores."""
+    rows = parts.rankings.top(board).rows
+    return [row.player for row in rows], [(row.rank, row.score) for row in rows]
 
 
 def test_what_is_not_there_is_refused_as_everywhere(parts: Parts, board: str) -> None:
