@@ -92,7 +92,7 @@ class Server:
             address = next((line.split(" at ")[1] for line in process.stdout if line.startswith(READY)), None)
             if address is None:
                 log.seek(0)
-                raise RuntimeError(f"{self.name} did not start: {log.read()[-2000:]}")
+                raise RuntimeError(f"{self.name} did not start: {log.read().splitlines()[-1:]}")
             self.port = int(address.strip().rpartition(":")[2])
             self.meter = Meter(process.pid)
             if self.name == OURS:

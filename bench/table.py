@@ -103,12 +103,14 @@ class Verdict:
 
 
 def judge(measured: Iterable[Figures]) -> list[Verdict]:
-    """A verdict for each target whose peer was there. Ratios are made within a round, never across rounds."""
+    """A verdict for each target whose peer was there; where ours failed, for each. Ratios are made within a round, never
+    across rounds.
+    """
     found = []
     for figures in measured:
         ours = figures.values[OURS]
         for target in ROWS[figures.row].targets:
-            if not target.peer:
+            if not target.peer or not all(map(isfinite, ours)):
                 found.append(Verdict(figures.row, target, ours))
             elif theirs := figures.values.get(target.peer):
                 found.append(Verdict(figures.row, target, [a / b for a, b in zip(ours, theirs, strict=True)]))

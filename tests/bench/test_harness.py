@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,7 @@ def test_ratios_are_made_within_a_round() -> None:
     assert verdict.values == [0.1, 0.4, 0.5]
     assert (verdict.low, verdict.median, verdict.high, verdict.passed) == (0.1, 0.4, 0.5, False)
     assert "| 0.1 | 0.4 | 0.5 | **miss** |" in table([figures])
+    assert [verdict.passed for verdict in judge([Figures("http", {OURS: [inf]})])] == [False, False], "it broke off"
 
 
 def test_each_marker_counts_at_each_viewer_when_it_is_first_seen() -> None:
