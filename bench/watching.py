@@ -45,10 +45,15 @@ class Show:
         one = self.server
         self.turn = self.stage.write_while(lambda n: one.write(scores.rounds_of(self.rows, n)), hz, seconds, self.turn)
 
-    def write_until(self, frames: int) -> None:
-        """Change the board ten times a second until every viewer was sent so many frames since it came."""
+    def write_until(self, frames: int) -> int:
+        """Change the board ten times a second until every viewer was sent so many frames since it came; the most memory
+        that the server had meanwhile, kB.
+        """
+        peak_kb = 0
         while self.crowd.frames < frames * len(self.crowd.viewers):
             self.write(0.5, WRITE_HZ / 2)
+            peak_kb = max(peak_kb, self.server.meter.rss_kb())
+        return peak_kb
 
     def settle(self) -> None:
         """Wait until every viewer has what the store has. Raises TimeoutError."""
@@ -152,8 +157,7 @@ def slow(stage: Stage) -> Iterator[Figures]:
                 sleepy.stop_reading()
             one.write_until(FILL)
             kb = one.server.meter.rss_kb()
-            one.write_until(frames)
-            growth[name] = [(one.server.meter.rss_kb() - kb) / 1000]
+            growth[name] = [(one.write_until(frames) - kb) / 1000]
             one.settle()
             size, trouble = one.crowd.frame_bytes, one.trouble() or "every frame"
             notes.append(f"{name}: {frames - FILL} frames of {size:,} bytes; who reads has {trouble}")
