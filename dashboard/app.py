@@ -99,6 +99,7 @@ class Server:
         )
         retries.guard(self._flask)
         self._socketio = web.make_socketio(self._flask, settings.async_mode, settings.allowed_origins)
+        self._transport = web.attach_transport(self._socketio)
         room = self._socketio.server.enter_room, self._socketio.server.leave_room
         emit = self._emit
         self._broadcaster = Broadcaster(
@@ -158,7 +159,7 @@ class Server:
         for loop in self._loops:
             threading.Thread(target=loop.run, daemon=True).start()
         self._crew.start()
-        end = web.serve(self._flask, self._socketio, self.listener)
+        end = web.serve(self._flask, self._socketio, self.listener, self._transport)
         on_ready(self.address)
         keeper = Keeper(self._parts.embedded)
         while not self._stopping:
