@@ -32,6 +32,7 @@ class Connection(Protocol):
     """What is served here. `held`: bytes in its buffers; `moved`: when its socket last took something."""
 
     fd: int
+    closing: bool
     held: int
     moved: float
 
@@ -161,7 +162,7 @@ class Poller:
     def _close_the_stuck(self) -> None:
         if self.waiting:
             since = self.clock() - self.limits.slow_s
-            for connection in [each for each in self.waiting if each.moved < since]:
+            for connection in [each for each in self.waiting if each.moved < since and not each.closing]:
                 connection.overflow()
 
     def _end(self, connection: Connection) -> None:

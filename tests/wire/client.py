@@ -9,8 +9,7 @@ from typing import Any, Self
 
 HANDSHAKE = (
     "GET /socket.io/?EIO=4&transport=websocket{more} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-    "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{header}\r\n"
 )
 MASK = b"\x12\x9f\x00\xfe"
 
@@ -18,9 +17,10 @@ MASK = b"\x12\x9f\x00\xfe"
 def masked(payload: bytes, first: int = 0x81, mask: bytes = MASK) -> bytes:
     """A client's frame; `first` is its first byte."""
     length = len(payload)
-    head = bytes((first, 128 | length)) if length < 126 else struct.pack("!BBH", first, 254, length)
-    if length > 65_535:
-        head = struct.pack("!BBQ", first, 255, length)
+    if length < 126:
+        head = bytes((first, 128 | length))
+    else:
+        head = struct.pack("!BBH", first, 254, length) if length < 65_536 else struct.pack("!BBQ", first, 255, length)
     return head + mask + bytes(byte ^ mask[n & 3] for n, byte in enumerate(payload))
 
 
@@ -28,7 +28,15 @@ class Raw:
     """A connection; with `join` it is in the namespace `/` too, as `sid`. `receive` is the size of its buffer."""
 
     def __init__(
-        self, port: int, *, join: bool = True, receive: int = 0, behind: bytes = b"", more: str = "", sid: str = ""
+        self,
+        port: int,
+        *,
+        join: bool = True,
+        receive: int = 0,
+        behind: bytes = b"",
+        more: str = "",
+        sid: str = "",
+        header: str = "",
     ) -> None:
         self.socket = socket.socket()
         self.socket.settimeout(10)
@@ -38,7 +46,7 @@ class Raw:
         self._ids = count(1)
         self._buffer = b""
         query = f"&sid={sid}" if sid else more
-        self.socket.sendall(HANDSHAKE.format(more=query).encode() + behind)
+        self.socket.sendall(HANDSHAKE.format(more=query, header=header).encode() + behind)
         while b"\r\n\r\n" not in self._buffer:
             self._more()
         self.head, self._buffer = self._buffer.split(b"\r\n\r\n", 1)

@@ -24,7 +24,7 @@ def fragments(first: bytes, rest: list[bytes]) -> bytes:
 
 
 def test_no_extension_is_agreed_on(site: Site) -> None:
-    with Raw(site.port) as client:
+    with Raw(site.port, header="Sec-WebSocket-Extensions: permessage-deflate\r\n") as client:
         assert b"xtension" not in client.head
 
 
