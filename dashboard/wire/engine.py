@@ -71,7 +71,7 @@ class Engine:
             "sid": sid,
             "upgrades": [],
             "pingTimeout": int(eio.ping_timeout * 1000),
-            "pingInterval": int(eio.ping_interval + eio.ping_interval_grace_period) * 1000,
+            "pingInterval": int((eio.ping_interval + eio.ping_interval_grace_period) * 1000),
             "maxPayload": eio.max_http_buffer_size,
         }
         self._shared.pings.add(connection)

@@ -87,6 +87,7 @@ def run() -> Iterator[Run]:
 def site(run: Run) -> Iterator[Site]:
     """The usual one. A test leaves no error in its log."""
     usual = run(limits={"slow_s": 2.0})
+    wait_until(lambda: usual.tables()["connections"] == 0)  # those of the test before
     before = len(usual.errors)
     yield usual
     assert usual.errors[before:] == []
