@@ -98,6 +98,7 @@ class BoardSettings:
     programs write too. `season`: when seasons begin, where `periods` has them. `format`: how scores are written.
     `groups`: what a group has, the sum of its members or the best of them. `cohorts`: how many players fill one.
     `half_life_s`: in so long what a player holds halves. `merge`: of which boards this one is made.
+    `shards`: over how many sorted sets its players are spread.
     """
 
     order: Order = "desc"
@@ -122,6 +123,7 @@ class BoardSettings:
     groups: Literal["sum", "best"] | None = None
     cohorts: int | None = None
     merge: Merge | None = None
+    shards: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """As PUT takes them: what is not set is left out."""

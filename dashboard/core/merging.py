@@ -6,8 +6,9 @@ otherwise, and where nobody reads it, it goes.
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
-from dashboard.errors import BoardConflict
+from dashboard.errors import BoardConflict, KeyConflict
 from dashboard.store import keys
 from dashboard.store.scripts import Scripts
 from dashboard.values import Board, BoardSettings, Merge
@@ -16,6 +17,13 @@ KEPT_S = 3600
 COMMANDS = {"union": "ZUNIONSTORE", "intersection": "ZINTERSTORE"}
 
 Look = Callable[[str], Board | None]
+
+
+class Known(Protocol):
+    """The boards as a process remembers them."""
+
+    def look(self, name: str) -> Board | None: ...
+    def forget(self, name: str) -> None: ...
 
 
 def check_sources(settings: BoardSettings, merge: Merge, look: Look) -> None:
@@ -30,6 +38,8 @@ def check_sources(settings: BoardSettings, merge: Merge, look: Look) -> None:
 def _obstacle(theirs: BoardSettings, mine: BoardSettings) -> str | None:
     if theirs.merge is not None:
         return "is merged itself; name its boards instead"
+    if theirs.shards is not None:
+        return "has shards"
     if theirs.key is not None:
         return "is a sorted set of other programs, who do not say when it changes"
     if theirs.columns or theirs.ties == "first":
@@ -41,22 +51,33 @@ def _obstacle(theirs: BoardSettings, mine: BoardSettings) -> str | None:
     return None
 
 
-def refresh(scripts: Scripts, look: Look, board: Board, period_id: str) -> bool:
-    """Make the ranking of a merged board as new as its boards; False where the board is no longer as remembered.
+def refresh(scripts: Scripts, boards: Known, board: Board, period_id: str) -> bool:
+    """Make the ranking of a merged board as new as its boards; False where it or one of them is no longer as remembered,
+    and is forgotten.
 
     Raises BoardConflict. One round trip; where a board of it changed, the store is busy for about a microsecond for each
-    player of them.
+    player of them, but not for more than a twentieth of its time.
     """
     merge = board.settings.merge
     if merge is None:
         return True
-    check_sources(board.settings, merge, look)
+    seen = {source.board: boards.look(source.board) for source in merge.boards}
+    check_sources(board.settings, merge, seen.get)
     names = [keys.board(board.name), keys.merged(board.name, period_id), keys.merged_of(board.name, period_id)]
-    for source in merge.boards:
-        names += [keys.board(source.board), keys.ranking(source.board, period_id)]
     args: list[str | int] = [board.revision, COMMANDS[merge.how], merge.aggregate.upper(), KEPT_S]
-    args += [source.weight for source in merge.boards]
-    return bool(scripts.write("merge_boards", names, args) != b"revision")
+    for source in merge.boards:
+        its = seen[source.board]
+        names += [keys.board(source.board), keys.ranking(source.board, period_id)]
+        args += [source.weight, its.revision if its else ""]
+    try:
+        reply = scripts.write("merge_boards", names, args)
+    except KeyConflict as error:
+        raise BoardConflict(f"The boards of {board.name!r} cannot be merged: {error.detail}") from error
+    if reply != b"revision":
+        return True
+    for name in (board.name, *(source.board for source in merge.boards)):
+        boards.forget(name)
+    return False
 
 
 def standings(board: Board, period_id: str) -> tuple[str, str, str]:

@@ -5,7 +5,7 @@ archive (`archive.py`). Every answer names the version of the board that it show
 step.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -19,6 +19,8 @@ from dashboard.core.decay import check_decay, decayed, halvings, moment_ms, weig
 from dashboard.core.merging import refresh, standings
 from dashboard.core.periods import Period
 from dashboard.core.runs import check_columns, ranked, rules, standing, width
+from dashboard.core.sharded_rankings import ShardedRankings
+from dashboard.core.shards import inner_names
 from dashboard.errors import BoardConflict, PlayerNotFound
 from dashboard.store import keys
 from dashboard.store.client import Client
@@ -96,6 +98,7 @@ class Rankings:
         self._boards = boards
         self._clock = clock
         self._archive = archive
+        self._sharded = ShardedRankings(client, scripts, boards)
 
     def top(
         self,
@@ -148,11 +151,26 @@ class Rankings:
             with answering(), self._client.pipeline(transaction=False) as pipe:
                 for period in mine:
                     pipe.exists(standings(known, period.id)[0])
-                found = {period for period, exists in zip(mine, pipe.execute(), strict=True) if exists}
+                    for inner in inner_names(known):
+                        pipe.exists(keys.ranking(inner, period.id))
+                here = iter(pipe.execute())
+            count = 1 + (known.settings.shards or 0)
+            exist = [sum(next(here) for _ in range(count)) for _ in mine]
+            found = {period for period, exists in zip(mine, exist, strict=True) if exists}
             if self._archive is not None:
                 found |= {period_of(known, id) for id in self._archive.periods(board, known.life, kind)}
             return sorted(found, key=lambda period: period.start_ms, reverse=True)
         raise restless(board)
+
+    def scan(self, board: Board, period_id: str, part: int) -> Iterator[tuple[Standing, ...]]:
+        """All rows of a ranking in Redis as they are at its period's end, up to `part` at a time. One round trip for each."""
+        if board.settings.shards is not None:
+            yield from self._sharded.scan(board, period_id, part)
+            return
+        start = 0
+        while rows := self.rows(board, period_id, part, "at", start):
+            yield rows
+            start += len(rows)
 
     def rows(self, board: Board, period_id: str, limit: int, *where: str | int) -> tuple[Standing, ...]:
         """Rows of a ranking in Redis as they are at its period's end; `where` as read_rows.lua takes it. One round trip."""
@@ -195,19 +213,25 @@ class Rankings:
             "find_percentile", board, kind, at_ms, lambda *_: [wanted]
         )
         row = None
-        if found:
+        if len(found) == 1:
+            (row,) = found
+        elif found:
             rank, member, score = found
             row = standing(known.settings, member, score, rank)
+        if row is not None:
             (row,) = decayed(known.settings, [row], moment_ms(known, period_id, self._clock.now_ms()))
         return Threshold(known.name, period_id, version, row, players)
 
     def distribution(self, board: str, kind: str = "all") -> Distribution:
         """Players by score in at most BINS bins of one round width. One round trip."""
         known, period = self._ranking(board, kind, None)
-        refresh(self._scripts, self._boards.look, known, period.id)
+        refresh(self._scripts, self._boards, known, period.id)
         name = standings(known, period.id)[0]
         moment_ms = min(self._clock.now_ms(), period.end_ms)
         age = "" if known.settings.half_life_s is None else repr(halvings(known.settings, moment_ms))
+        if known.settings.shards is not None:
+            bins = self._sharded.distribution(known, period.id, BINS)
+            return Distribution(0, 1, ()) if bins is None else Distribution(bins[0], bins[1], tuple(bins[2]))
         with sharing(known.settings.key):
             reply = self._scripts.read("read_distribution", [name], [BINS, age])
         if not reply:
@@ -216,14 +240,17 @@ class Rankings:
 
     def snapshots(self, wanted: Sequence[tuple[Board, str, int]]) -> list[Page]:
         """The top of several rankings, each as (board, period id, limit), in one round trip for all of them, and one more
-        where scores have data.
+        where scores have data, or a board has shards.
 
         Version and rows of a page are read one after the other, so that a change between them is shown again, never
         lost: the rows are at least as new as the version.
         """
+        if any(board.settings.shards is not None for board, *_ in wanted):
+            plain = iter(self.snapshots([one for one in wanted if one[0].settings.shards is None]))
+            return [next(plain) if one[0].settings.shards is None else self._sharded_top(*one) for one in wanted]
         for board, period_id, _ in wanted:
             with suppress(BoardConflict):
-                refresh(self._scripts, self._boards.look, board, period_id)
+                refresh(self._scripts, self._boards, board, period_id)
         with answering(), self._client.pipeline(transaction=False) as pipe:
             for board, period_id, limit in wanted:
                 name = standings(board, period_id)[0]
@@ -240,6 +267,14 @@ class Rankings:
             for (board, period_id, _), (version, _), players, rows, more in pages
             for found, at_ms in [(ranked(board.settings, rows, more), moment_ms(board, period_id, now_ms))]
         ]
+
+    def _sharded_top(self, board: Board, period_id: str, limit: int) -> Page:
+        for _ in range(ATTEMPTS):
+            page = self._sharded.page(board, period_id, limit, ("at", 0))
+            if page is not None:
+                return page
+            board = self._boards.look(board.name) or board
+        raise restless(board.name)
 
     def _data(self, wanted: Sequence[tuple[Board, str, int]], tops: Sequence[Rows]) -> list[list[bytes] | None]:
         """What came with the scores of the rows, where any may have something."""
@@ -299,11 +334,13 @@ class Rankings:
     ) -> Page:
         for _ in range(ATTEMPTS):
             known, period = self._ranking(board, kind, at_ms)
-            if not refresh(self._scripts, self._boards.look, known, period.id):
-                self._boards.forget(board)
+            if not refresh(self._scripts, self._boards, known, period.id):
                 continue
             names = standings(known, period.id)
-            page = self.read(known, period.id, names, limit, where, now_ms=now_ms)
+            if known.settings.shards is not None:
+                page = self._sharded.page(known, period.id, limit, where)
+            else:
+                page = self.read(known, period.id, names, limit, where, now_ms=now_ms)
             if page is None:
                 continue
             if not page.players and (found := self._archived(known, period)) is not None and self._archive is not None:
@@ -324,20 +361,34 @@ class Rankings:
         """The board, the period's id, version, players, and what else a script says of a ranking and its levels."""
         for _ in range(ATTEMPTS):
             known, period = self._ranking(board, kind, at_ms)
-            if not refresh(self._scripts, self._boards.look, known, period.id):
-                self._boards.forget(board)
+            if not refresh(self._scripts, self._boards, known, period.id):
                 continue
+            arguments = args(known.settings, min(self._clock.now_ms(), period.end_ms))
+            if known.settings.shards is not None:
+                found = self._ask_shards(script, known, period.id, arguments)
+                if found is None:
+                    continue
+                return known, period.id, *found
             ranking, _, levels = standings(known, period.id)
             names = [keys.board(board), ranking, levels]
             with sharing(known.settings.key):
                 revision, version, players, *rest = self._scripts.read(
                     script,
                     names,
-                    [rules(known.settings), *args(known.settings, min(self._clock.now_ms(), period.end_ms))],
+                    [rules(known.settings), *arguments],
                 )
             if self._boards.is_current(known, revision):
                 return known, period.id, int(version), players, rest
         raise restless(board)
+
+    def _ask_shards(
+        self, script: str, known: Board, period_id: str, args: Sequence[int | str]
+    ) -> tuple[int, int, list[Any]] | None:
+        if script == "rank_score":
+            ranked_at = self._sharded.rank_of(known, period_id, args)
+            return None if ranked_at is None else (*ranked_at[:2], [ranked_at[2]])
+        found = self._sharded.at_percentile(known, period_id, int(args[0]))
+        return None if found is None else (*found[:2], [] if found[2] is None else [found[2]])
 
     def _ranking(self, board: str, kind: str, at_ms: int | None) -> tuple[Board, Period]:
         known = self._boards.get(board)

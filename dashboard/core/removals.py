@@ -14,6 +14,7 @@ from dashboard.core.decay import moment_ms, worth
 from dashboard.core.periods import rfc3339
 from dashboard.core.runs import number, rules
 from dashboard.core.scores import Scores
+from dashboard.core.shards import outer_position, shard_of
 from dashboard.errors import BoardConflict, BoardNotFound, NotInReview, PlayerNotFound, ScorecastError
 from dashboard.store import keys
 from dashboard.store.client import Client
@@ -39,6 +40,7 @@ class Removals:
         `hide`: scores that come later count where nobody sees them; else the player may come back. Raises BoardNotFound,
         PlayerNotFound. Two round trips.
         """
+        outer, board = self._boards.get(board), self._boards.home(board, player)
         for _ in range(ATTEMPTS):
             known, ids = self._picture(board)
             rankings = (key for id in ids for key in keys.standings(board, id, known.settings.key))
@@ -47,9 +49,9 @@ class Removals:
             with sharing(known.settings.key):
                 reply = self._scripts.write("remove_player", names, [*self._head(known), player, reason, by, how, *ids])
             if reply[0] == b"ok":
-                return str(reply[2].decode())
+                return _position(outer, player, reply[2])
             if reply[0] == b"absent":
-                raise PlayerNotFound(f"There is no player {player!r} on the board {board!r}.")
+                raise PlayerNotFound(f"There is no player {player!r} on the board {outer.name!r}.")
             self._boards.forget(board)
         raise restless(board)
 
@@ -57,13 +59,14 @@ class Removals:
         """Put a removed or hidden player back where they stood; what came since counts too, by the board's rule. Returns
         the event's id. Raises BoardNotFound, PlayerNotFound. Three round trips.
         """
+        outer, board = self._boards.get(board), self._boards.home(board, player)
         for _ in range(ATTEMPTS):
             known, _ = self._picture(board)
             with answering():
                 record = self._client.hget(keys.aside(board), player)
                 seconds, _ = self._client.time()
             if record is None:
-                raise PlayerNotFound(f"Nobody removed or hid {player!r} on the board {board!r}.")
+                raise PlayerNotFound(f"Nobody removed or hid {player!r} on the board {outer.name!r}.")
             args: list[Any] = [*self._head(known), player, reason, by, record]
             names = self._names(board)
             for id in json.loads(record)["held"]:
@@ -76,7 +79,7 @@ class Removals:
             with sharing(known.settings.key):
                 reply = self._scripts.write("restore_player", names, args)
             if reply[0] == b"ok":
-                return str(reply[2].decode())
+                return _position(outer, player, reply[2])
             self._boards.forget(board)
         raise restless(board)
 
@@ -84,10 +87,11 @@ class Removals:
         """Who is removed or hidden: `[{"player", "how", "reason", "by", "held": {period: score}}]` by name. Two round trips."""
         known, _ = self._picture(board)
         with answering(), self._client.pipeline(transaction=False) as pipe:
-            pipe.hgetall(keys.aside(board))
+            for name in self._boards.homes(board):
+                pipe.hgetall(keys.aside(name))
             pipe.time()
-            records, (seconds, _) = pipe.execute()
-        found = {player.decode(): json.loads(record) for player, record in records.items()}
+            *homes, (seconds, _) = pipe.execute()
+        found = {player.decode(): json.loads(record) for records in homes for player, record in records.items()}
         return [
             {"player": player, "how": record["how"], "reason": record["reason"], "by": record["by"]}
             | {
@@ -102,8 +106,10 @@ class Removals:
         """The last removals and restorations, newest first: `[{"id", "at", "what", "player", "reason", "by", "held"}]`."""
         known, _ = self._picture(board)
         with answering():
-            found = self._client.xrevrange(keys.audit(board), count=limit)
-        return [_noted(known, id.decode(), {k.decode(): v.decode() for k, v in raw.items()}) for id, raw in found]
+            homes = [self._client.xrevrange(keys.audit(name), count=limit) for name in self._boards.homes(board)]
+        found = [(id.decode(), {k.decode(): v.decode() for k, v in raw.items()}) for home in homes for id, raw in home]
+        found.sort(key=lambda entry: tuple(map(int, entry[0].split("-"))), reverse=True)
+        return [_noted(known, id, fields) for id, fields in found[:limit]]
 
     def waiting(self, board: str, limit: int = 100) -> list[dict[str, Any]]:
         """Scores that wait for review, oldest first: `[{"id", "player", "score", "at", "why", "columns"?, "data"?}]`."""
@@ -160,6 +166,12 @@ class Removals:
     @staticmethod
     def _head(board: Board) -> list[str]:
         return [board.revision, keys.CHANGED, board.name, rules(board.settings)]
+
+
+def _position(board: Board, player: str, id: bytes) -> str:
+    """The id of a player's event, as answers have it."""
+    shards = board.settings.shards
+    return id.decode() if shards is None else outer_position(id.decode(), shard_of(player, shards), shards)
 
 
 def _noted(board: Board, id: str, fields: dict[str, str]) -> dict[str, Any]:

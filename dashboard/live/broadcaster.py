@@ -22,6 +22,7 @@ from dashboard.core.boards import ABSENT, Boards, Version
 from dashboard.core.calendars import pick_period
 from dashboard.core.clock import Clock
 from dashboard.core.rankings import Rankings
+from dashboard.core.shards import is_reached
 from dashboard.errors import BoardNotFound, InvalidInput, StoreUnavailable, SyncTimeout
 from dashboard.live.audience import Audience, Move
 from dashboard.live.topics import Topic
@@ -51,7 +52,7 @@ class _Watch:
     viewers: set[str] = field(default_factory=set)
     shows: tuple[str, int, str] | None = None
     silent: bool = False
-    position: tuple[int, int] = (0, 0)
+    positions: tuple[tuple[int, int], ...] = ((0, 0),)
 
     @property
     def room(self) -> str:
@@ -124,7 +125,7 @@ class Broadcaster:
         with turn(self._changed):
             watch = self._audience.of(viewer, topic.name)
             self.ring(topic.board, timeout_s)
-            if not self._changed.wait_for(lambda: watch.position >= wanted, timeout_s):
+            if not self._changed.wait_for(lambda: is_reached(watch.positions, wanted), timeout_s):
                 raise SyncTimeout(f"{topic.name} has not come to {position} within {timeout_s:g} s: is that its event?")
             return watch.view.seq
 
@@ -203,7 +204,7 @@ class Broadcaster:
             watch.silent = shared or decays
             changed = watch.shows != (version.revision, version.number, period_id)
             if not changed and not shared and not (decays and look):
-                watch.position = parse_position(version.position)
+                watch.positions = tuple(map(parse_position, version.positions))
             else:
                 stale.append((watch, board, version, period_id))
                 moving |= {watch.topic.board} if changed else set()
@@ -218,7 +219,7 @@ class Broadcaster:
                 self._emit("board", frame, watch.room)
                 self.frames += len(watch.viewers)
             watch.shows = (version.revision, version.number, period_id)
-            watch.position = parse_position(version.position)
+            watch.positions = tuple(map(parse_position, version.positions))
 
     def _ranking(self, topic: Topic, version: Version, strict: bool) -> tuple[Board | None, str]:
         if version is ABSENT:

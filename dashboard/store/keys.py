@@ -112,9 +112,9 @@ def review(name: str) -> str:
     return f"{PREFIX}board:{{{name}}}:review"
 
 
-def gains(name: str, slot: int) -> str:
+def gains(name: str, life: str, slot: int) -> str:
     """Hash player -> points gained in one span of time; short-lived."""
-    return f"{PREFIX}board:{{{name}}}:gains:{slot}"
+    return f"{PREFIX}board:{{{name}}}:gains:{life}:{slot}"
 
 
 def submitted(name: str, id: str) -> str:

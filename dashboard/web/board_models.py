@@ -157,6 +157,7 @@ class BoardIn(Model):
     groups: Literal["sum", "best"] | None = None
     cohorts: int | None = Field(None, ge=2, le=10_000)
     merge: MergeIn | None = None
+    shards: int | None = Field(None, ge=1, le=64)
 
     @model_validator(mode="after")
     def _bounds(self) -> "BoardIn":
@@ -173,11 +174,21 @@ class BoardIn(Model):
             self.ties not in ("plain", "shared") or self.columns or "season" in self.periods
         ):
             raise ValueError("a merged board has ties plain or shared, no columns, and no seasons: it has scores alone")
+        if self.shards is not None and self.shards > 1:
+            self._check_shards()
         if self.half_life_s is not None:
             self._check_decay()
         if ("season" in self.periods) != (self.season is not None):
             raise ValueError("`season` says when seasons begin, where `periods` has them and only there")
         return self
+
+    def _check_shards(self) -> None:
+        """Raises ValueError where a board cannot have shards."""
+        whole = [name for name in ("groups", "cohorts", "key", "half_life_s", "merge", "review") if getattr(self, name)]
+        whole += ["ties dense"] if self.ties == "dense" else []
+        whole += ["seasons begun by hand"] if self.season is not None and self.season.manual else []
+        if whole:
+            raise ValueError(f"a board with shards has no {', '.join(whole)}: each shard would have its own")
 
     def _check_decay(self) -> None:
         """Raises ValueError where scores cannot decay."""
@@ -201,4 +212,4 @@ class BoardIn(Model):
         season = self.season.value() if self.season else None
         merge = self.merge.value() if self.merge else None
         parts = {"columns": columns, "review": review, "season": season, "format": self.format.value(), "merge": merge}
-        return BoardSettings(**(dict(self) | parts))
+        return BoardSettings(**(dict(self) | parts | {"shards": self.shards if self.shards != 1 else None}))

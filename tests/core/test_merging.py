@@ -5,10 +5,15 @@ from collections.abc import Callable
 
 import pytest
 
+from dashboard.config import Settings
+from dashboard.core.boards import Boards
+from dashboard.core.scores import Scores
 from dashboard.errors import BoardConflict
-from dashboard.parts import Parts
+from dashboard.parts import Parts, open_parts
 from dashboard.store import keys
-from dashboard.values import BoardSettings, Column, Merge, Score, Source
+from dashboard.values import MAX_SCORE, BoardSettings, Column, Merge, Score, Source
+from tests.core.times import store_ms
+from tests.store.servers import free_port, valkey, wait_for
 
 FOLD: dict[str, Callable[[list[int]], int]] = {"sum": sum, "min": min, "max": max}
 
@@ -98,3 +103,59 @@ def test_nobody_writes_to_a_merged_board(parts: Parts, board: str) -> None:
     parts.scores.submit(f"{board}-a", [Score("ada", 1)])
     with pytest.raises(BoardConflict, match="merge"):
         parts.boards.put(f"{board}-a", BoardSettings(merge=Merge((Source("x"), Source("y")))))
+
+
+def test_what_leaves_the_whole_numbers_stands_at_their_end(parts: Parts, board: str) -> None:
+    names = (f"{board}-a", f"{board}-b")
+    for name in names:
+        parts.scores.submit(name, [Score("x", MAX_SCORE), Score("y", -MAX_SCORE), Score("z", 3)])
+    parts.boards.put(board, BoardSettings(merge=Merge(tuple(Source(name, 1000) for name in names))))
+    rows = parts.rankings.top(board).rows
+    assert [(row.player, row.score) for row in rows] == [("x", MAX_SCORE), ("z", 6000), ("y", -MAX_SCORE)]
+
+
+def test_a_board_that_another_process_changed_is_not_merged_as_it_was(parts: Parts, board: str) -> None:
+    name = f"{board}-a"
+    parts.boards.put(name, BoardSettings())
+    parts.boards.put(board, BoardSettings(merge=Merge((Source(name), Source(f"{board}-b")))))
+    assert parts.rankings.top(board).rows == ()
+    elsewhere = Boards(parts.client, parts.rankings._scripts, parts.clock)
+    elsewhere.put(name, BoardSettings(columns=(Column("x"),)))
+    Scores(parts.rankings._scripts, elsewhere, parts.clock).submit(name, [Score("ada", 5, None, {"x": 1})])
+    with pytest.raises(BoardConflict, match="columns"):
+        parts.rankings.top(board)
+
+
+def test_a_large_one_is_not_made_anew_at_every_look(parts: Parts, board: str) -> None:
+    first, second = f"{board}-a", f"{board}-b"
+    parts.scores.submit(first, [Score("ada", 1)])
+    parts.client.zadd(keys.ranking(first, "all"), {f"p{n}": 0 for n in range(100_000)})
+    parts.boards.put(board, BoardSettings(merge=Merge((Source(first), Source(second)))))
+    made = keys.merged_of(board, "all")
+
+    def seen(ago_ms: int) -> int:
+        _, _, rest = parts.client.get(made).partition(b" ")
+        parts.client.set(made, b"%d %s" % (store_ms(parts.client) - ago_ms, rest))
+        return parts.rankings.top(board, limit=1).rows[0].score
+
+    assert parts.rankings.top(board, limit=1).rows[0].score == 1
+    parts.scores.submit(first, [Score("ada", 2)])
+    assert seen(0) == 1
+    assert seen(2100) == 2
+    parts.boards.put(board, BoardSettings(merge=Merge((Source(first, 3), Source(second)))))
+    assert parts.rankings.top(board, limit=1).rows[0].score == 6  # other settings show at once
+
+
+def test_in_a_cluster_a_merged_board_is_refused_and_no_other_suffers(board: str) -> None:
+    options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()), "--cluster-require-full-coverage", "no")
+    with valkey(*options) as node:
+        node.client.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
+        wait_for(lambda: node.client.cluster("INFO")["cluster_state"] == "ok", "the cluster")
+        with open_parts(Settings(_env_file=None, redis_url=node.url)) as parts:  # type: ignore[call-arg]
+            parts.scores.submit("a", [Score("ada", 1)])
+            parts.boards.put(board, BoardSettings(merge=Merge((Source("a"), Source("b")))))
+            with pytest.raises(BoardConflict, match="different slots"):
+                parts.rankings.top(board)
+            assert [(found.name, found.players) for found in parts.boards.all()] == [("a", 1), (board, 0)]
+            wanted = [(parts.boards.get(name), "all", 5) for name in (board, "a")]
+            assert [page.players for page in parts.rankings.snapshots(wanted)] == [0, 1]

@@ -36,6 +36,7 @@ PLACES = {
     "KIND": "(?:allowed|refused)",
     "SECOND": "[0-9]+",
     "SLOT": "[0-9]+",
+    "LIFE": "[0-9a-f]{12}",
     "HANDLE": "[0-9a-f]{64}",
     "DIGEST": "[0-9a-f]{64}",
     "ROLE": "(?:viewer|operator)",

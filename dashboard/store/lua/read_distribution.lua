@@ -1,8 +1,9 @@
 -- Count the players of a ranking by score, in bins of one round width (1, 2 or 5 times a power of ten).
 -- KEYS[1] ranking
 -- ARGV[1] at most how many bins  ARGV[2] where scores decay: half-lives until the moment of the look, '' elsewhere
+-- ARGV[3] ARGV[4] lowest and highest score, where the ranking is a part of another one
 -- Returns {lowest score of the first bin, width, count, count, ...}, or {} for an empty ranking
-local low = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
+local low = ARGV[3] or redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
 if not low then return {} end
 -- beyond that, where other programs may go, numbers are not exact, and one more may be the same: the outer bins hold the rest
 local MAX = 9007199254740991
@@ -11,7 +12,7 @@ local function bound(score)
   return math.max(-MAX, math.min(MAX, tonumber(score)))
 end
 low = bound(low)
-local high = bound(redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2])
+local high = bound(ARGV[4] or redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2])
 local function text(number) return string.format('%.0f', number) end
 -- the score at which a bin begins, as the ranking has it
 local function edge(number)

@@ -14,6 +14,7 @@
 --   (why it has no rankings), over (when its first period ended, ms, where scores decay)
 -- Returns {'ok', version, one reply per score} ('again' for 'ok': the request came before, these are the replies of then):
 --   {score held or '', rank or -1, rank before or -1, changed 0|1, players, event id, id in the review stream or nothing},
+--   with `rules.inner` five more: '', period, score before or '', its prefix, prefix now,
 --   or {reason, what is held} with a reason of 'range', 'step', 'match', 'conflict', 'full', 'gone', or {'late', why}; with a
 --   mark only {number of a score from 0, reason, what is held} of those that are refused; or {'revision'}, {'clock', now ms},
 --   {'mark', stored mark}, {'conflict'}: the request came before with another body
@@ -120,19 +121,24 @@ local function take(player, score, at, where, more)
       end
     end
   end
+  local answer = {worth(first.run.score, moment), -1, before, changed, 0, stored[9] or '0-0'}
+  if rules.inner then
+    answer[7], answer[8], answer[9] = '', ARGV[11 + 2 * first.i], held
+    answer[10], answer[11] = first.old and first.old.prefix or '', first.run.prefix
+  end
   if aside then
-    rewritten[player] = aside
-    return not quiet and {worth(first.run.score, moment), -1, -1, changed, redis.call('ZCARD', ranking), stored[9] or '0-0'} or nil
+    rewritten[player], answer[5] = aside, redis.call('ZCARD', ranking)
+    return not quiet and answer or nil
   end
   position = redis.call('XADD', events, 'MAXLEN', '~', EVENTS, '*', 'player', player, 'score', text(score),
     'held', worth(first.run.score, moment), 'at', text(at))
   taken = taken + 1
   if quiet then return nil end
-  local rank = before
+  answer[2], answer[5], answer[6] = before, redis.call('ZCARD', ranking), position
   if changed == 1 then -- -1 where the ranking ended since the caller looked
-    rank = redis.call('ZSCORE', ranking, first.run.prefix .. player) and find_rank(ranking, levels, first.run, player) or -1
+    answer[2] = redis.call('ZSCORE', ranking, first.run.prefix .. player) and find_rank(ranking, levels, first.run, player) or -1
   end
-  return {worth(first.run.score, moment), rank, before, changed, redis.call('ZCARD', ranking), position}
+  return answer
 end
 
 -- a score that says who it is gets the answer that it got before, as long as that is remembered
@@ -172,7 +178,7 @@ for a = start, #ARGV, 5 do
   elseif answer then reply[#reply + 1] = {(a - start) / 5, unpack(answer)} end
 end
 
-if ARGV[12] ~= '' and fresh then
+if ARGV[12] ~= '' and (fresh or not past) then
   redis.call('SET', KEYS[#KEYS], cjson.encode({stored[7], ARGV[12], {unpack(reply, 3)}}), 'PX', rules.id_ms)
 end
 for player, aside in pairs(rewritten) do redis.call('HSET', apart, player, cjson.encode(aside)) end
