@@ -34,6 +34,7 @@ from dashboard.web import server as web
 from dashboard.web.api import make_api
 from dashboard.web.channels import make_channels, publish_message
 from dashboard.web.exports import make_exports
+from dashboard.web.groups import make_groups
 from dashboard.web.guards import Guard
 from dashboard.web.health import make_health
 from dashboard.web.limits import Door, make_limits
@@ -52,6 +53,7 @@ from dashboard.web.users import make_users
 log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parent.parent
+HISTORY_S = 60.0
 
 
 def work(parts: Parts, kind: Kind, name: str, stopped: Callable[[], bool], on_ready: Callable[[], None]) -> None:
@@ -78,11 +80,12 @@ class Server:
         guard = Guard(settings.api_keys, settings.operator_key)
         door = Door(parts.limits, guard)
         retries = Retries(parts.claims, door, settings.secret_key)
-        api = make_api(parts.boards, parts.scores, parts.rankings, parts.analytics, guard, door, retries)
+        api = make_api(parts.boards, parts.scores, parts.rankings, parts.analytics, parts.rewind, guard, door, retries)
         cookies = RedisSessions(parts.sessions, plain=settings.is_loopback)
         self._flask = web.make_flask(
             [
                 api,
+                make_groups(parts.groups, guard),
                 make_removals(parts.removals, guard),
                 make_seasons(parts.seasons, guard),
                 make_exports(parts.exports),
@@ -148,6 +151,7 @@ class Server:
             self._members.subscription,
             self._tails,
             Archiver(parts.archiving.archive_due),
+            Archiver(parts.chronicling.copy_new, HISTORY_S),
         )
 
     @property

@@ -18,8 +18,11 @@ from dashboard.core.analytics import Analytics
 from dashboard.core.archive import Archive
 from dashboard.core.archiving import Archiving
 from dashboard.core.boards import Boards
+from dashboard.core.chronicle import Chronicle
+from dashboard.core.chronicling import Chronicling
 from dashboard.core.clock import Clock
 from dashboard.core.exports import Exports
+from dashboard.core.groups import Groups
 from dashboard.core.http_users import HttpUsers
 from dashboard.core.ledger import Ledger
 from dashboard.core.limits import Limits
@@ -28,9 +31,11 @@ from dashboard.core.payments import Payments
 from dashboard.core.policies import parse_policies
 from dashboard.core.rankings import Rankings
 from dashboard.core.removals import Removals
+from dashboard.core.rewind import Rewind
 from dashboard.core.scores import Scores
 from dashboard.core.seasons import Seasons
 from dashboard.core.sessions import Sessions
+from dashboard.core.sharded_rankings import ShardedRankings
 from dashboard.core.sql_users import SqlUsers
 from dashboard.core.streams import Streams
 from dashboard.core.tally import Tally
@@ -72,11 +77,14 @@ class Parts:
     boards: Boards
     scores: Scores
     rankings: Rankings
+    groups: Groups
     removals: Removals
     seasons: Seasons
     archiving: Archiving
+    chronicling: Chronicling
     exports: Exports
     analytics: Analytics
+    rewind: Rewind
     limits: Limits
     users: Users
     locks: Locks
@@ -106,8 +114,10 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
         scripts = Scripts(client, replicated=settings.durability == "replicated")
         clock = Clock(lambda: time.time_ns() // 1_000_000)
         clock.correct(_store_ms(client))
-        boards = Boards(client, scripts, clock, declared_only=settings.boards == "declared")
-        scores = Scores(scripts, boards, clock)
+        chronicle = Chronicle(sql)
+        chronicle.prepare()
+        boards = Boards(client, scripts, clock, chronicle, declared_only=settings.boards == "declared")
+        scores = Scores(scripts, boards, clock, ShardedRankings(client, scripts, boards))
         locks = Locks(client, scripts, connect(url, connections=64))
         hold = partial(locks.hold, ttl_s=LOCK_S)
         archive = Archive(sql)
@@ -122,11 +132,14 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
             boards=boards,
             scores=scores,
             rankings=rankings,
+            groups=Groups(client, scripts, boards, rankings, clock),
             removals=Removals(client, scripts, boards, scores),
             seasons=Seasons(scripts, boards, hold),
             archiving=Archiving(client, scripts, boards, rankings, archive, hold, clock),
+            chronicling=Chronicling(client, boards, chronicle, clock),
             exports=Exports(boards, rankings, clock),
-            analytics=Analytics(client, boards, clock),
+            analytics=Analytics(client, boards, clock, chronicle),
+            rewind=Rewind(client, boards, rankings, clock, chronicle),
             limits=Limits(RateLimiter(scripts), TopList(client, keys.limits_busy), policies, clock),
             users=_users(settings, cache_client, sql),
             locks=locks,

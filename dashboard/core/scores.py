@@ -12,10 +12,12 @@ from typing import Any
 from dashboard.core.boards import Boards, restless
 from dashboard.core.clock import Clock
 from dashboard.core.plans import Plan
-from dashboard.errors import Forbidden, InvalidInput, MarkMoved, ScorecastError
+from dashboard.core.sharded_rankings import ShardedRankings
+from dashboard.core.sharded_scores import ShardedScores
+from dashboard.errors import BoardConflict, Forbidden, InvalidInput, MarkMoved, ScorecastError
 from dashboard.store.once import Once
 from dashboard.store.scripts import Scripts, sharing
-from dashboard.values import MAX_SCORE, Mark, Result, Score
+from dashboard.values import MAX_SCORE, Board, Mark, Result, Score
 
 BATCH = 1000
 """Most scores in one call: about 10 ms of the store's time."""
@@ -86,10 +88,11 @@ def clean_data(value: object) -> str | None:
 class Scores:
     """Writes scores to boards."""
 
-    def __init__(self, scripts: Scripts, boards: Boards, clock: Clock) -> None:
+    def __init__(self, scripts: Scripts, boards: Boards, clock: Clock, sharded: ShardedRankings | None = None) -> None:
         self._scripts = scripts
         self._boards = boards
         self._clock = clock
+        self._sharded = None if sharded is None else ShardedScores(boards, sharded, self._run)
         self.accepted = 0
 
     def submit(
@@ -103,8 +106,13 @@ class Scores:
         IdempotencyConflict, StoreUnavailable (nothing was acknowledged). One round trip; a board's first score takes four
         more.
         """
-        plan, replies = self._run(board, scores, None, once, as_operator=as_operator)
-        results = plan.read(replies)
+        _check_size(scores)
+        known = self._board(board, as_operator=as_operator)
+        if known.settings.shards is not None and self._sharded is not None:
+            results = self._sharded.submit(known, scores, once)
+        else:
+            plan, replies = self._run(board, scores, None, once, as_operator=as_operator)
+            results = plan.read(replies)
         if once is not None and once.replayed:
             return results
         self.accepted += sum(isinstance(result, Result) for result in results)
@@ -116,10 +124,23 @@ class Scores:
         Returns the refused scores by their index; the others count. Raises MarkMoved where the board's mark is not
         `mark.expected` (nothing happened), and as `submit`. One round trip, and half of its cost: no rank is looked up.
         """
-        plan, replies = self._run(board, scores, mark)
-        refused = plan.refused(replies)
+        _check_size(scores)
+        known = self._boards.ensure(board)
+        if known.settings.shards is not None and self._sharded is not None:
+            refused = self._sharded.load(known, scores, mark)
+        else:
+            plan, replies = self._run(board, scores, mark)
+            refused = plan.refused(replies)
         self.accepted += len(scores) - len(refused)
         return refused
+
+    def _board(self, name: str, *, as_operator: bool) -> Board:
+        known = self._boards.ensure(name)
+        if known.settings.merge is not None:
+            raise BoardConflict(f"The board {name!r} is merged of others and takes no scores: post to those.")
+        if known.settings.writers == "operators" and not as_operator:
+            raise Forbidden(f"The board {name!r} takes scores from operators only: send OPERATOR_KEY as X-API-Key.")
+        return known
 
     def _run(
         self,
@@ -130,14 +151,8 @@ class Scores:
         *,
         as_operator: bool = True,
     ) -> tuple[Plan, Sequence[Any]]:
-        if len(scores) > BATCH:
-            raise InvalidInput(f"at most {BATCH} scores at once", ("/scores", f"at most {BATCH} items"))
         for _ in range(ATTEMPTS):
-            known = self._boards.ensure(board)
-            if known.settings.writers == "operators" and not as_operator:
-                raise Forbidden(
-                    f"The board {board!r} takes scores from operators only: send OPERATOR_KEY as X-API-Key."
-                )
+            known = self._board(board, as_operator=as_operator)
             plan = Plan(known, scores, self._clock.now_ms(), mark, once)
             with sharing(known.settings.key):
                 reply = self._scripts.write(plan.script, plan.keys, plan.args)
@@ -160,3 +175,8 @@ class Scores:
     def mark(self, board: str, id: str) -> str:
         """An import's stored place, '' if it has not begun. One round trip."""
         return self._boards.mark(board, id)
+
+
+def _check_size(scores: Sequence[Score]) -> None:
+    if len(scores) > BATCH:
+        raise InvalidInput(f"at most {BATCH} scores at once", ("/scores", f"at most {BATCH} items"))

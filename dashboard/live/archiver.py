@@ -1,6 +1,7 @@
-"""The archiver: looks for rankings that are final and has them archived. Every server runs one.
+"""The archiver: looks for what is to go into the SQL database and has it archived. Every server runs one for rankings that
+are final and one for history.
 
-Leaves to others: what is done (`core/archiving.py`; it is handed in).
+Leaves to others: what is done (`core/archiving.py`, `core/chronicling.py`; it is handed in).
 """
 
 import logging
@@ -15,10 +16,10 @@ LOOK_S = 10.0
 
 
 class Archiver:
-    """Calls `archive_due` until `stop`; where Redis or the database is away, the next look tries again."""
+    """Calls `archive` every `look_s` until `stop`; where Redis or the database is away, the next look tries again."""
 
-    def __init__(self, archive_due: Callable[[], int], look_s: float = LOOK_S) -> None:
-        self._archive_due = archive_due
+    def __init__(self, archive: Callable[[], object], look_s: float = LOOK_S) -> None:
+        self._archive = archive
         self._look_s = look_s
         self._stop = Event()
 
@@ -26,8 +27,7 @@ class Archiver:
         away = False
         while not self._stop.wait(self._look_s):
             try:
-                if count := self._archive_due():
-                    log.info("archiver: %s rankings archived", count)
+                self._archive()
                 away = False
             except (StoreUnavailable, SourceUnavailable) as error:
                 if not away:

@@ -15,8 +15,9 @@ from itertools import count
 from threading import Event, Lock
 from time import monotonic
 
-from dashboard.core.analytics import STEP_S, Analytics, as_point
+from dashboard.core.analytics import Analytics, as_point
 from dashboard.core.boards import Boards, Version
+from dashboard.core.buckets import STEP_S
 from dashboard.core.clock import Clock
 from dashboard.core.periods import rfc3339
 from dashboard.core.rankings import Rankings

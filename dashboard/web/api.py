@@ -3,18 +3,16 @@
 Owns: paths, methods, bodies. Leaves to others: validation (`models.py`), errors (`problems.py`), keys (`guards.py`).
 """
 
-from typing import Any
-
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from dashboard.core.analytics import Analytics, as_point
 from dashboard.core.boards import Boards
-from dashboard.core.periods import FIRST_MS, LAST_MS, Period, rfc3339
-from dashboard.core.rankings import Guess, Place, Rankings, Threshold
+from dashboard.core.periods import rfc3339
+from dashboard.core.rankings import Rankings
+from dashboard.core.rewind import Rewind
 from dashboard.core.scores import Scores, clean_player
-from dashboard.values import Board, Page
-from dashboard.web import board_models, models, queries
+from dashboard.web import answers, board_models, models, queries
 from dashboard.web.bodies import read_json
 from dashboard.web.guards import Guard
 from dashboard.web.limits import Door
@@ -27,6 +25,7 @@ def make_api(
     scores: Scores,
     rankings: Rankings,
     analytics: Analytics,
+    rewind: Rewind,
     guard: Guard,
     door: Door,
     retries: Retries,
@@ -43,17 +42,17 @@ def make_api(
 
     @api.get("/boards")
     def list_boards() -> ResponseReturnValue:
-        return jsonify({"boards": [_board(board) for board in boards.all()]})
+        return jsonify({"boards": [answers.board(board) for board in boards.all()]})
 
     @api.get("/boards/<board>")
     def get_board(board: str) -> ResponseReturnValue:
-        return jsonify(_board(boards.fresh(models.clean_name(board))))
+        return jsonify(answers.board(boards.fresh(models.clean_name(board))))
 
     @api.put("/boards/<board>")
     def put_board(board: str) -> ResponseReturnValue:
         settings = models.validate(board_models.BoardIn, read_json(request)).value()
         stored, new = boards.put(models.clean_name(board), settings)
-        return jsonify(_board(boards.with_players(stored))), 201 if new else 200
+        return jsonify(answers.board(boards.with_players(stored))), 201 if new else 200
 
     @api.delete("/boards/<board>")
     def delete_board(board: str) -> ResponseReturnValue:
@@ -71,14 +70,16 @@ def make_api(
     def top(board: str) -> ResponseReturnValue:
         query = models.validate(queries.TopQuery, request.args.to_dict(), "query")
         name = models.clean_name(board)
+        if query.as_of is not None:
+            return jsonify(answers.moment(rewind.top(name, query.period, query.as_of), query.limit))
         page = rankings.top(name, query.period, limit=query.limit, cursor=query.cursor, at_ms=query.at)
-        return jsonify(_page(page))
+        return jsonify(answers.page(page))
 
     @api.get("/boards/<board>/players/<player:player>/around")
     def around(board: str, player: str) -> ResponseReturnValue:
         query = models.validate(queries.AroundQuery, request.args.to_dict(), "query")
         name, who = models.clean_name(board), clean_player(player)
-        return jsonify(_page(rankings.around(name, who, query.period, radius=query.radius, at_ms=query.at)))
+        return jsonify(answers.page(rankings.around(name, who, query.period, radius=query.radius, at_ms=query.at)))
 
     @api.get("/boards/<board>/players/<player:player>")
     def get_player(board: str, player: str) -> ResponseReturnValue:
@@ -86,7 +87,7 @@ def make_api(
         name, who = models.clean_name(board), clean_player(player)
         place = rankings.player(name, who, query.period, at_ms=query.at)
         facts = {"players": place.players, "percentile": place.percentile, "version": place.version}
-        return jsonify(_head(place) | place.row.as_dict() | facts)
+        return jsonify(answers.head(place) | place.row.as_dict() | facts)
 
     @api.get("/boards/<board>/rank")
     def rank(board: str) -> ResponseReturnValue:
@@ -94,7 +95,7 @@ def make_api(
         name = models.clean_name(board)
         guess = rankings.rank_of(name, query.score, query.columns, query.period, at_ms=query.at)
         facts = {"rank": guess.rank, "score": query.score, "players": guess.players, "percentile": guess.percentile}
-        return jsonify(_head(guess) | facts | {"version": guess.version})
+        return jsonify(answers.head(guess) | facts | {"version": guess.version})
 
     @api.get("/boards/<board>/percentile")
     def percentile(board: str) -> ResponseReturnValue:
@@ -102,20 +103,29 @@ def make_api(
         found = rankings.at_percentile(models.clean_name(board), query.p, query.period, at_ms=query.at)
         row = found.row.as_dict() if found.row else {"score": None, "rank": None}
         facts = {name: row[name] for name in ("score", "columns", "rank") if name in row}
-        return jsonify(_head(found) | {"p": query.p} | facts | {"players": found.players, "version": found.version})
+        return jsonify(
+            answers.head(found) | {"p": query.p} | facts | {"players": found.players, "version": found.version}
+        )
 
     @api.post("/boards/<board>/standings")
     def standings(board: str) -> ResponseReturnValue:
         query = models.validate(queries.PeriodQuery, request.args.to_dict(), "query")
         players = models.validate(models.StandingsIn, read_json(request)).players
         page = rankings.standings(models.clean_name(board), players, query.period, at_ms=query.at)
-        return jsonify(_page(page) | {"missing": page.missing})
+        return jsonify(answers.page(page) | {"missing": page.missing})
 
     @api.get("/boards/<board>/periods")
     def periods(board: str) -> ResponseReturnValue:
         query = models.validate(queries.PeriodsQuery, request.args.to_dict(), "query")
         found = rankings.periods(models.clean_name(board), query.kind)
-        return jsonify({"periods": [_period(period) for period in found]})
+        return jsonify({"periods": [answers.period(period) for period in found]})
+
+    @api.get("/boards/<board>/moments")
+    def moments(board: str) -> ResponseReturnValue:
+        query = models.validate(queries.MomentsQuery, request.args.to_dict(), "query")
+        spans = rewind.moments(models.clean_name(board), query.period)
+        periods = [answers.period(span.period) | {"moments": [rfc3339(ms) for ms in span.moments]} for span in spans]
+        return jsonify({"board": board, "period": query.period, "periods": periods})
 
     @api.get("/boards/<board>/history")
     def history(board: str) -> ResponseReturnValue:
@@ -127,27 +137,3 @@ def make_api(
         return jsonify(answer | {"points": [as_point(point) for point in points]})
 
     return api
-
-
-def _board(board: Board) -> dict[str, Any]:
-    settings = board.settings.as_dict()
-    if board.season_ends_ms is not None:
-        settings["season_ends"] = rfc3339(board.season_ends_ms)
-    return {"board": board.name, "players": board.players, **settings}
-
-
-def _period(period: Period) -> dict[str, Any]:
-    """Null where it has no beginning or no end yet."""
-    bounds = [None if ms in (FIRST_MS, LAST_MS) else rfc3339(ms) for ms in (period.start_ms, period.end_ms)]
-    return {"period_id": period.id, "from": bounds[0], "to": bounds[1]}
-
-
-def _head(read: Page | Place | Guess | Threshold) -> dict[str, Any]:
-    """`period` as it was asked for, and `period_id`, which says which one that is."""
-    return {"board": read.board, "period": read.period.partition(":")[0], "period_id": read.period}
-
-
-def _page(page: Page) -> dict[str, Any]:
-    answer = _head(page) | {"players": page.players, "version": page.version}
-    answer |= {"rows": [row.as_dict() for row in page.rows]}
-    return answer | ({"next": page.next} if page.next else {})

@@ -18,6 +18,7 @@ from pydantic import (
     ValidationError,
 )
 
+from dashboard.core.groups import clean_group
 from dashboard.core.periods import parse_time
 from dashboard.core.scores import BATCH, clean_data, clean_id, clean_player, clean_score
 from dashboard.errors import InvalidInput, ScorecastError
@@ -106,6 +107,12 @@ class StandingsIn(Model):
     """A list of players to look up."""
 
     players: Annotated[list[Player], Field(min_length=1, max_length=1000)]
+
+
+class GroupIn(Model):
+    """The group that a player is put into, null for none."""
+
+    group: Annotated[str, AfterValidator(with_check(clean_group))] | None
 
 
 class UserIn(Model):

@@ -29,9 +29,25 @@ class PeriodsQuery(_Query):
     kind: str = "all"
 
 
-class TopQuery(PeriodQuery):
+class PageQuery(PeriodQuery):
     limit: int = Field(10, ge=1, le=1000)
     cursor: str | None = Field(None, max_length=1000)
+
+
+class TopQuery(PageQuery):
+    as_of: Annotated[int | None, BeforeValidator(with_check(lambda v: parse_time(int(v) if _is_integer(v) else v)))] = (
+        None
+    )
+
+    @model_validator(mode="after")
+    def _either(self) -> "TopQuery":
+        if self.as_of is not None and (self.at is not None or self.cursor is not None or self.limit > 10):
+            raise ValueError("`as_of` shows up to ten rows as they stood then: it goes with no `at` and no `cursor`")
+        return self
+
+
+class MomentsQuery(_Query):
+    period: str = "all"
 
 
 class AroundQuery(PeriodQuery):
@@ -71,7 +87,7 @@ class HistoryQuery(_Query):
     until: Annotated[int | None, BeforeValidator(with_check(lambda v: parse_time(int(v) if _is_integer(v) else v)))] = (
         Field(None, alias="to")
     )
-    step: int = Field(5, ge=5, le=3600)
+    step: int = Field(5, ge=5, le=86_400)
 
 
 def _is_integer(value: object) -> bool:

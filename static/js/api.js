@@ -27,6 +27,17 @@ export class Api {
   /** { rows: [{ rank, player, score }], players, version } */
   top(board, period, limit) { return this.#call(`/boards/${part(board)}/top?period=${part(period)}&limit=${limit}`); }
 
+  /** The periods of a kind, oldest first, with the moments that are known of each: [{ period_id, from, to, moments }] */
+  async moments(board, period) { return (await this.#call(`/boards/${part(board)}/moments?period=${part(period)}`)).periods; }
+
+  /** A stop of the past as top(): its final standings, or the first ten as they stood. */
+  stood(board, period, { at_ms, final }) { return this.#call(`/boards/${part(board)}/top?period=${part(period)}&${final ? "at" : "as_of"}=${at_ms}`); }
+
+  /** What happened in [from_ms, to_ms): [{ at, scores, rows }] */
+  async history(board, period, from_ms, to_ms, step_s) {
+    return (await this.#call(`/boards/${part(board)}/history?period=${part(period)}&from=${from_ms}&to=${to_ms}&step=${step_s}`)).points;
+  }
+
   /** The rows around a player, as top(); 404 when the player has no score. */
   async around(board, period, player, radius) {
     if (DOTS.test(player)) return { rows: [await this.find(board, period, player)].filter(Boolean) };

@@ -41,6 +41,23 @@ export const periodName = (period) => PERIODS[period] ?? period.charAt(0).toUppe
 /** The end of a sentence: "on this board this week". */
 export const periodSaid = (period) => SAID[period] ?? ` in period ${period}`;
 
+const days = (zone) => new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: zone });
+const months = new Intl.DateTimeFormat(undefined, { month: "long", year: "numeric", timeZone: "UTC" });
+const hours = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
+/** A whole period on its own calendar: "Nov 24, 2026", "November 2026", "1974", "Nov 16 – 22, 2026"; null: no beginning. */
+export function periodSpan(kind, { from_ms, to_ms }, zone = "UTC") {
+  if (kind === "hour") return hours.formatRange(from_ms, to_ms);
+  if (kind === "day") return days(zone).format(from_ms);
+  if (kind === "month") return months.format(from_ms);
+  if (from_ms === null) return `until ${days(zone).format(to_ms - 1)}`;
+  const [from, to] = [from_ms, to_ms].map((ms) => new Intl.DateTimeFormat("sv", { dateStyle: "short", timeStyle: "short", timeZone: zone }).format(ms));
+  const year = Number(from.slice(0, -12));
+  if (from.endsWith("-01-01 00:00") && to.endsWith("-01-01 00:00") && Number(to.slice(0, -12)) === year + 1) return String(year);
+  return days(zone).formatRange(from_ms, to_ms - 1);
+}
+/** Whether two instants are of one day where the viewer is. */
+export const sameDay = (a_ms, b_ms) => new Date(a_ms).toDateString() === new Date(b_ms).toDateString();
+
 /** When the running period ends (UTC calendar, weeks from Monday; a season's end stands with the board), in ms since the
     epoch; null for one without an end. */
 export function periodEnd(period, now_ms, { season_ends } = {}) {

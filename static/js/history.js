@@ -3,14 +3,15 @@
 export const WINDOW_MS = 300e3;
 const OFF = 11.5; // below the last lane: not in the top ten
 
-/** Points from the wire with their time as a number; a repeated bucket keeps its latest state. */
+/** Points from the wire with their time as a number. */
+export const pointsOf = (fresh) => fresh.map(({ at, scores, rows }) => ({
+  at_ms: Date.parse(at), scores, ranks: new Map(rows.map((row) => [row.player, row.rank])), places: new Map(rows.map((row, i) => [row.player, i + 1])),
+}));
+
+/** The points with those that came from the wire; a repeated bucket keeps its latest state. */
 export function extend(points, fresh, now_ms) {
   const byTime = new Map(points.map((point) => [point.at_ms, point]));
-  for (const { at, scores, rows } of fresh) {
-    const at_ms = Date.parse(at);
-    const ranks = new Map(rows.map((row) => [row.player, row.rank])), places = new Map(rows.map((row, i) => [row.player, i + 1]));
-    byTime.set(at_ms, { at_ms, scores, ranks, places });
-  }
+  for (const point of pointsOf(fresh)) byTime.set(point.at_ms, point);
   return [...byTime.values()].filter((point) => point.at_ms > now_ms - WINDOW_MS - 60e3).sort((a, b) => a.at_ms - b.at_ms);
 }
 
@@ -36,8 +37,8 @@ export function rateSeries(points, seen, { step_s, now_ms }) {
 
 const SHORTEST_MS = 60e3;
 /** How far back the race looks: to the first point of a young board, at least a minute, at most the whole window. */
-export function raceWindow(points, { now_ms }) {
-  return points.length ? Math.min(WINDOW_MS, Math.max(SHORTEST_MS, now_ms - points[0].at_ms)) : WINDOW_MS;
+export function raceWindow(points, { now_ms, window_ms = WINDOW_MS }) {
+  return points.length ? Math.min(window_ms, Math.max(SHORTEST_MS, now_ms - points[0].at_ms)) : window_ms;
 }
 
 /**
@@ -45,8 +46,8 @@ export function raceWindow(points, { now_ms }) {
  * equal scores share one: then lines run beside each other, and `ranks` says the rank at each point.
  * Both hold until a bucket opens and have their new value when it closes.
  */
-export function raceSeries(points, rows, { step_s, now_ms }) {
-  const step_ms = step_s * 1000, start = now_ms - raceWindow(points, { now_ms });
+export function raceSeries(points, rows, { step_s, now_ms, window_ms }) {
+  const step_ms = step_s * 1000, start = now_ms - raceWindow(points, { now_ms, window_ms });
   const shown = points.filter((point) => point.at_ms + step_ms < now_ms);
   const first = Math.max(0, shown.findLastIndex((point) => point.at_ms + step_ms <= start));
   const used = shown.slice(first);
@@ -58,7 +59,7 @@ export function raceSeries(points, rows, { step_s, now_ms }) {
       put(point.at_ms + step_ms, point.places.get(player) ?? OFF, point.ranks.get(player) ?? null);
     });
     if (!used.length) put(start, place, rank); // nothing happened all the while
-    const open = bucket(now_ms, step_s);
+    const open = bucket(now_ms - 1, step_s); // a past moment is the very end of a bucket
     if (open > x.at(-1)) put(open, y.at(-1), ranks.at(-1));
     put(now_ms, place, rank);
     return { player, rank, place, ...corners(x, y, ranks) };

@@ -4,13 +4,15 @@ import { Api } from "./api.js";
 import { $ } from "./dom.js";
 import { Feed } from "./feed.js";
 import { Follow } from "./follow.js";
-import { readPlace, writePlace } from "./place.js";
+import { readMoment, readPlace, writePlace } from "./place.js";
 import { recall, remember } from "./remember.js";
+import { Rewinder } from "./rewinder.js";
 import { SILENT_MS } from "./status.js";
 import { Store, TOP } from "./store.js";
 import { Toolbox } from "./toolbox.js";
 import { accountView } from "./views/account.js";
 import { boardView } from "./views/board.js";
+import { dockView } from "./views/dock.js";
 import { findView } from "./views/find.js";
 import { headerView } from "./views/header.js";
 import { newsView } from "./views/news.js";
@@ -30,6 +32,7 @@ const DEAD_MS = 4 * SILENT_MS; // connected, but no word and no refusal: the con
 const store = new Store();
 const toolbox = new Toolbox();
 const api = new Api(location.origin);
+const rewinder = new Rewinder(store, api);
 const feed = new Feed(io({ autoConnect: false, reconnection: false, transports: ["websocket", "polling"], tryAllTransports: true, timeout: 8000 }));
 
 // Places -------------------------------------------------------------------------------------------------------------
@@ -74,14 +77,20 @@ function watch() {
 
 function go(change, write = "pushState") {
   store.go({ ...change, ...settled({ ...store.place, ...change }) });
-  history[write]({ view: store.view }, "", writePlace(store.place));
+  history[write]({ view: store.view }, "", address());
   watch();
 }
 
+const address = () => writePlace(store.place, store.past?.stop.at_ms);
+store.addEventListener("past", () => { // a link to the page shows what it shows
+  if (store.place.board && address() !== location.search) history.replaceState(history.state, "", address());
+});
+
 const actions = {
   go(change) { if (change.board) remember("board", change.board); go(change); },
-  choose(player) { remember("player", player); go({ player, view: "around" }); },
-  around() { go({ view: "around" }); },
+  choose(player) { remember("player", player); go({ player, view: store.past ? "top" : "around" }); },
+  around() { if (!store.past) go({ view: "around" }); },
+  live() { rewinder.live(); },
   top() { if (store.view === "around") go({ view: "top" }); },
   unfollow() { remember("player", null); go({ player: null, view: "top" }); },
   connect() { feed.connect(); },
@@ -90,8 +99,11 @@ const actions = {
 };
 
 addEventListener("popstate", (event) => {
+  const at_ms = readMoment(location.search);
   store.go({ ...settled(readPlace(location.search)), view: event.state?.view ?? "top" });
   watch();
+  if (at_ms === null) rewinder.live();
+  else rewinder.seek(at_ms);
 });
 
 // Connection ---------------------------------------------------------------------------------------------------------
@@ -170,13 +182,15 @@ plateView(store);
 newsView(store);
 findView(store, api, actions);
 quietView(store, say);
+dockView(store, rewinder);
 toolboxView(toolbox, sheetView(toolbox, api, { account: account.open }, say));
 new Follow(store, api);
 $("plotly").addEventListener("load", () => charts.forEach((chart) => chart.request()));
 
-const asked = readPlace(location.search);
+const asked = readPlace(location.search), asked_ms = readMoment(location.search);
 asked.player ??= recall("player");
 await reload();
 go(asked, "replaceState");
+if (asked_ms !== null) rewinder.seek(asked_ms);
 toolbox.watch(feed);
 feed.connect();

@@ -1,14 +1,20 @@
-// Where the viewer is: board, period and player, as the page's address says it. Pure.
+// Where the viewer is: board, period and player, and in the past or not, as the page's address says it. Pure.
+const get = (search, key) => new URLSearchParams(search).get(key)?.normalize("NFC") || null;
+
 /** "?board=goals&player=ada" -> { board: "goals", period: null, player: "ada" } */
 export function readPlace(search) {
-  const ask = new URLSearchParams(search);
-  const get = (key) => ask.get(key)?.normalize("NFC") || null;
-  return { board: get("board"), period: get("period"), player: get("player") };
+  return { board: get(search, "board"), period: get(search, "period"), player: get(search, "player") };
 }
 
-/** The address of a place; what is not set is left out. */
-export function writePlace({ board, period, player }) {
-  const ask = new URLSearchParams();
-  for (const [key, value] of Object.entries({ board, period, player })) if (value) ask.set(key, value);
+/** "?at=1974-07-01" -> that moment in ms since the epoch; null where none or nonsense is named. */
+export function readMoment(search) {
+  const at_ms = Date.parse(get(search, "at"));
+  return Number.isNaN(at_ms) ? null : at_ms;
+}
+
+/** The address of a place, at a past moment if one is given; what is not set is left out. */
+export function writePlace({ board, period, player }, at_ms = null) {
+  const ask = new URLSearchParams(), at = at_ms === null ? null : new Date(at_ms).toISOString();
+  for (const [key, value] of Object.entries({ board, period, player, at })) if (value) ask.set(key, value);
   return `?${ask}`;
 }

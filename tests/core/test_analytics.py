@@ -1,18 +1,20 @@
 """History: how many scores came in each bucket of time, and who led when it ended. Told by the store's own clock."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from dashboard.core.analytics import STEP_S, as_point
+from dashboard.core.analytics import Analytics, as_point
+from dashboard.core.buckets import STEP_S
+from dashboard.core.periods import period
 from dashboard.errors import InvalidInput
 from dashboard.parts import Parts
 from dashboard.store import keys
 from dashboard.values import MAX_SCORE, BoardSettings, Mark, PeriodKind, Pulse, Result, Score, Standing
-from tests.core.times import DAY_MS, away_from_midnight, store_ms, wait_until_ms
+from tests.core.past import note
+from tests.core.times import DAY_MS, away_from_midnight, chronicling_at, store_ms, wait_until_ms
 
 STEP_MS = 1000 * STEP_S
 MARGIN_MS = 3500
@@ -157,10 +159,25 @@ def test_a_point_is_written_with_its_time(story: Story) -> None:
     assert point == {"at": "2026-11-23T09:03:55.000Z", "scores": 2, "rows": [{"rank": 1, "player": "a", "score": 1}]}
 
 
-def note(parts: Parts, board: str, at_ms: int, **periods: str) -> None:
-    """A closed bucket of long ago, as the script would have written it then."""
-    fields = {"at": at_ms, "scores": 7, **{id.replace("_", ":", 1): value for id, value in periods.items()}}
-    parts.client.xadd(keys.history(board), fields, id=f"{at_ms + STEP_MS}-0")
+def test_the_board_is_shown_as_it_stood_when_the_last_bucket_had_ended(story: Story) -> None:
+    def stood(at_ms: int, kind: str = "all") -> tuple[int | None, int, int, tuple[Standing, ...]]:
+        moment = story.parts.rewind.top(story.busy, kind, at_ms)
+        return moment.at_ms, moment.players, moment.version, moment.rows
+
+    first, second, third = story.at
+    before = (second, 3, 2, rows(("old", 100), ("a", 6), ("b", 3)))
+    assert stood(second - 1) == (None, 0, 0, ())
+    assert stood(second) == stood(third - 1) == before
+    assert stood(third) == stood(third + STEP_MS) == stood(third + DAY_MS) == (third, 15, 14, TOP_TEN)
+    assert stood(second, "day") == (second, 2, 2, rows(("a", 6), ("b", 3)))
+    assert stood(first - DAY_MS, "day") == (None, 0, 0, ())
+    moment = story.parts.rewind.top(story.still, "all", second)  # nothing came after it: what stands is what stood
+    assert (moment.at_ms, moment.players, moment.rows) == (second, 15, rows(*((f"p{n}", n) for n in range(10))))
+
+
+def test_an_answer_for_a_moment_to_come_is_what_stands(story: Story) -> None:
+    shown = story.parts.rewind.top(story.names, "all", story.at[2] + 400 * DAY_MS)
+    assert shown.rows == story.parts.rankings.top(story.names).rows
 
 
 def test_history_begins_an_hour_ago_unless_asked_for_more_and_never_before_its_period(parts: Parts, board: str) -> None:
@@ -168,9 +185,8 @@ def test_history_begins_an_hour_ago_unless_asked_for_more_and_never_before_its_p
     parts.boards.put(board, BoardSettings(periods=("all", "day")))
     now = store_ms(parts.client)
     yesterday, today = now - now % DAY_MS - STEP_MS, now - now % DAY_MS
-    top = json.dumps(["a", "1", 1])
-    note(parts, board, yesterday, all=top, day_x=top)
-    note(parts, board, today, all=top, day_y="{}")
+    for at_ms, players in ((yesterday, ["a"]), (today, [])):
+        note(parts, board, at_ms, {"all": ["a"], period("day", at_ms).id: players})
     shown = {kind: [p.at_ms for p in parts.analytics.history(board, kind, from_ms=0)] for kind in ("all", "day")}
     assert shown == {"all": [yesterday, today], "day": [today]}
     assert parts.analytics.history(board, "day", from_ms=0)[0].rows == ()
@@ -178,11 +194,16 @@ def test_history_begins_an_hour_ago_unless_asked_for_more_and_never_before_its_p
     assert [p.at_ms for p in parts.analytics.history(board, "all")] == recent
 
 
-def test_about_an_hour_of_activity_is_kept(parts: Parts, board: str) -> None:
+def test_more_than_an_hour_of_activity_is_kept_where_nothing_is_archived(parts: Parts, board: str) -> None:
     take(parts, board, ("a", 0))
     bucket = int(parts.client.hget(keys.board(board), "bucket"))
-    for number in range(850):
+    for number in range(1000):
         parts.client.hset(keys.board(board), "bucket", bucket - 1000 + number)  # as if some time had passed since
         take(parts, board, ("a", number))
-    assert 720 <= parts.client.xlen(keys.history(board)) <= 820  # whole nodes of the stream are cut
-    assert 720 * STEP_S >= 3600
+    shown = parts.analytics.history(board, "all", from_ms=0)
+    assert [pulse.at_ms // STEP_MS for pulse in shown[:1000]] == list(range(bucket - 1000, bucket))
+    assert chronicling_at(parts, 2 * 3_600_000).copy_new() >= 1000
+    assert parts.client.xlen(keys.history(board)) == 1  # what was copied is trimmed
+    assert parts.analytics.history(board, "all", from_ms=0)[:1000] == shown[:1000]
+    alone = Analytics(parts.client, parts.boards, parts.clock)
+    assert len(alone.history(board, "all", from_ms=0)) <= 2  # control: the stream without the archive

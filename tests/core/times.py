@@ -7,6 +7,8 @@ from dashboard.core.analytics import Analytics
 from dashboard.core.archive import Archive
 from dashboard.core.archiving import Archiving
 from dashboard.core.boards import Boards
+from dashboard.core.chronicle import Chronicle
+from dashboard.core.chronicling import Chronicling
 from dashboard.core.clock import Clock
 from dashboard.core.rankings import Rankings
 from dashboard.core.removals import Removals
@@ -44,6 +46,12 @@ def archiving_at(parts: Parts, shift_ms: int, scripts: Scripts | None = None) ->
     clock = Clock(lambda: store_ms(parts.client) + shift_ms)
     archive, hold = Archive(parts.sql), parts.locks.hold
     return Archiving(parts.client, scripts or Scripts(parts.client), parts.boards, parts.rankings, archive, hold, clock)
+
+
+def chronicling_at(parts: Parts, shift_ms: int = 0) -> Chronicling:
+    """Somebody who archives history, for whom so much time has passed."""
+    clock = Clock(lambda: store_ms(parts.client) + shift_ms)
+    return Chronicling(parts.client, parts.boards, Chronicle(parts.sql), clock)
 
 
 def with_host_clock(parts: Parts, shift_ms: int) -> Parts:

@@ -21,7 +21,7 @@ from dashboard.store import keys
 from dashboard.store.client import Client
 from dashboard.store.once import Once
 from dashboard.store.redlock import Redlock
-from dashboard.values import BoardSettings, Column, Payment, Result, Review, Score, Season
+from dashboard.values import BoardSettings, Column, Merge, Payment, Result, Review, Score, Season, Source
 from tests.core.times import DAY_MS, archiving_at, away_from_midnight, store_ms
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +36,7 @@ PLACES = {
     "KIND": "(?:allowed|refused)",
     "SECOND": "[0-9]+",
     "SLOT": "[0-9]+",
+    "LIFE": "[0-9a-f]{12}",
     "HANDLE": "[0-9a-f]{64}",
     "DIGEST": "[0-9a-f]{64}",
     "ROLE": "(?:viewer|operator)",
@@ -43,6 +44,7 @@ PLACES = {
     "STREAM": "[^}]+",
     "NAME": r"[A-Za-z0-9][A-Za-z0-9:_.-]{0,63}",
     "ID": "[ -~]+",
+    "GROUP": ".+",
     "PERIOD": r"(?:all|hour:[0-9T-]+|day:[0-9-]+|week:[0-9W-]+|month:[0-9-]+|season:[0-9TZ:-]+)",
 }
 
@@ -133,6 +135,7 @@ def use_everything(parts: Parts, folder: Path) -> None:
         parts.boards.all()
     use_columns_and_review(parts)
     use_seasons(parts)
+    use_groups(parts)
     parts.scores.submit("made-by-a-score", [Score("a", 1)])
     parts.boards.delete("gone:a.b")
     archiving_at(parts, 50 * DAY_MS).archive_due()
@@ -172,6 +175,19 @@ def use_seasons(parts: Parts) -> None:
     parts.seasons.roll_over("manual")
     parts.scores.submit("manual", [Score("a", 1)])
     assert len(parts.rankings.periods("manual", "season")) == 2
+
+
+def use_groups(parts: Parts) -> None:
+    """Groups with levels, cohorts, and both boards merged."""
+    parts.boards.put("teams", BoardSettings(groups="best", ties="dense", periods=("day", "all")))
+    parts.groups.assign("teams", "a", "red")
+    parts.boards.put("cohorts", BoardSettings(cohorts=2))
+    for board in ("teams", "cohorts"):
+        parts.scores.submit(board, [Score("a", 1), Score("b", 2)])
+        assert parts.groups.table(board).rows
+        assert parts.groups.around(board, "a")[1].rows
+    parts.boards.put("both", BoardSettings(merge=Merge((Source("teams"), Source("cohorts", 2)))))
+    assert [row.score for row in parts.rankings.top("both").rows] == [6, 3]
 
 
 def use_the_toolbox(parts: Parts) -> None:
@@ -243,7 +259,10 @@ def test_a_deleted_board_left_no_key(used: Client) -> None:
 
 def is_waiting(client: Client, key: str) -> bool:
     """Whether it is of a ranking that is not archived, or never is."""
-    match = re.fullmatch(rf"sc:board:{{({PLACES['NAME']})}}:rank:({PLACES['PERIOD']})(:runs|:levels)?", key)
+    match = re.fullmatch(
+        rf"sc:board:{{({PLACES['NAME']})}}:rank:({PLACES['PERIOD']})(:runs|:levels|:groups|:cohorts|(:levels)?:of:.+)?",
+        key,
+    )
     return match is not None and (match[2] == "all" or bool(client.hexists(keys.unarchived(match[1]), match[2])))
 
 

@@ -6,7 +6,7 @@ import { test } from "node:test";
 
 const ROOT = new URL("../../static/js/", import.meta.url);
 const BOTTOM = ["format.js", "dom.js", "remember.js"];
-const MIDDLE = ["feed.js", "api.js", "follow.js"];
+const MIDDLE = ["feed.js", "api.js", "follow.js", "rewinder.js"];
 const LOOSE = ["early.js"]; // a classic script, before everything
 
 function storey(file) {

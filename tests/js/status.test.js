@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { wait_ms } from "../../static/js/backoff.js";
-import { readPlace, writePlace } from "../../static/js/place.js";
+import { readMoment, readPlace, writePlace } from "../../static/js/place.js";
 import { judge } from "../../static/js/status.js";
 
 const good = { connected: true, lost_ms: 0, frame_ms: 10e3, shown: true, problem: null, leaving: false };
@@ -41,4 +41,8 @@ test("a place survives the way through the address, whatever the names", () => {
     assert.deepEqual(readPlace(writePlace(place)), place);
   }
   assert.deepEqual(readPlace(""), { board: null, period: null, player: null });
+  const place = { board: "b", period: "all", player: null }, at_ms = Date.UTC(1974, 6, 7, 16);
+  assert.equal(readMoment(writePlace(place, at_ms)), at_ms);
+  assert.deepEqual(readPlace(writePlace(place, at_ms)), place);
+  for (const none of [writePlace(place), "", "?at=", "?at=then"]) assert.equal(readMoment(none), null);
 });

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.core.analytics import STEP_S
+from dashboard.core.buckets import STEP_S
 from dashboard.errors import InvalidInput, NotSubscribed
 from dashboard.live.feeds import Feeds
 from dashboard.live.pulse import PulseFeed

@@ -179,6 +179,7 @@ CALLS = {
     "/api/v1/boards/b/players/p/around": {"GET"},
     "/api/v1/boards/b/standings": {"POST"},
     "/api/v1/boards/b/history": {"GET"},
+    "/api/v1/boards/b/moments": {"GET"},
     "/healthz": {"GET"},
     "/readyz": {"GET"},
     "/metrics": {"GET"},

@@ -4,6 +4,7 @@
 -- ARGV[3] where they begin: 'at' (ARGV[4] = rows before), 'after' (ARGV[4] score, ARGV[5] member: behind where that
 --   row stands or would stand), 'around' (ARGV[4] player, ARGV[5] rows above and below), or 'players' (ARGV[4..] those
 --   whose rows are wanted)
+-- Of groups `rules.groups_of` says how the names of their rankings begin; the data of a row is its number of members.
 -- Returns {revision or '', version, players, rows before, member, score, rank, data, member, ...}; rows before = -1 where
 --   the player of 'around' is absent
 local rules = cjson.decode(ARGV[1])
@@ -33,7 +34,8 @@ end
 local reply = {stored[1] or '', stored[2] or '0', redis.call('ZCARD', ranking), start}
 for i = 1, #rows, 3 do
   local data = ''
-  if stored[3] then data = string.sub(redis.call('HGET', runs, string.sub(rows[i], width + 1)) or '', width + 1) end
+  if rules.groups_of then data = text(redis.call('ZCARD', rules.groups_of .. rows[i]))
+  elseif stored[3] then data = string.sub(redis.call('HGET', runs, string.sub(rows[i], width + 1)) or '', width + 1) end
   for _, value in ipairs({rows[i], rows[i + 1], rows[i + 2], data}) do reply[#reply + 1] = value end
 end
 return reply

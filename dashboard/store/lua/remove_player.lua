@@ -7,7 +7,7 @@
 -- Returns {'ok', periods left, event id}, {'absent'}, or {'revision'} (the board was changed, or one more period opened:
 --   read them again)
 local rules = cjson.decode(ARGV[4])
---@ runs.lua ranks.lua combine.lua archive.lua
+--@ runs.lua decay.lua ranks.lua moves.lua combine.lua besides.lua archive.lua
 local hash, events, audit, periods, apart = unpack(KEYS, 1, 5)
 local player, how = ARGV[5], ARGV[8]
 if redis.call('HGET', hash, 'revision') ~= ARGV[1] or redis.call('SCARD', periods) ~= (#KEYS - 6) / 3 then
@@ -31,9 +31,10 @@ for period, kept in pairs(aside.held or {}) do -- set aside before, and came bac
   held[period] = keep_run(merge_runs(read_kept(kept), read_kept(held[period])))
 end
 if is ~= was and redis.call('HINCRBY', hash, 'hidden', is and 1 or -1) == 0 then redis.call('HDEL', hash, 'hidden') end
-redis.call('HSET', apart, player, cjson.encode({how = how, reason = ARGV[6], by = ARGV[7], held = held}))
-redis.call('XADD', audit, 'MAXLEN', '~', 10000, '*', how, player, 'reason', ARGV[6], 'by', ARGV[7], 'held', cjson.encode(said))
 local position = redis.call('XADD', events, 'MAXLEN', '~', 10000, '*', 'removed', player)
+local at = string.match(position, '%d+') -- what history shows of before is without them
+redis.call('HSET', apart, player, cjson.encode({how = how, reason = ARGV[6], by = ARGV[7], held = held, at = at}))
+redis.call('XADD', audit, 'MAXLEN', '~', 10000, '*', how, player, 'reason', ARGV[6], 'by', ARGV[7], 'held', cjson.encode(said))
 redis.call('HINCRBY', hash, 'version', 1)
 redis.call('HSET', hash, 'position', position)
 redis.call('PUBLISH', ARGV[2], ARGV[3])

@@ -1,6 +1,7 @@
 // The board as an ordered list: keyed rows that slide to their new rank, washes on a changed score, the pinned row.
 import { $, calm, h, name, property, soon, text } from "../dom.js";
 import { count, moment, tiny } from "../format.js";
+import { initials } from "../initials.js";
 
 const MOVE = { duration: 450, easing: "cubic-bezier(.2,.8,.2,1)" };
 const FLASH = { duration: 1400, easing: "ease-out" };
@@ -17,7 +18,9 @@ function makeRow(tag, player, onChoose) {
   row.wash = h("i", { className: "wash", ariaHidden: "true" });
   row.parts.score.before(row.wash);
   row.dataset.player = player;
-  row.parts.who.append(h("button", { type: "button", dir: "auto", title: player, onclick: () => onChoose(player) }, player));
+  row.parts.who.append(
+    h("span", { className: "badge", ariaHidden: "true", "data-initials": initials(player) }),
+    h("button", { type: "button", className: "name", dir: "auto", title: player, onclick: () => onChoose(player) }, player));
   return row;
 }
 
@@ -56,7 +59,7 @@ function look(list) {
   return { tops: new Map(boxes.map(([player, box]) => [player, box.top - top])), height: boxes[0]?.[1].height ?? 0 };
 }
 
-function render(list, rows, { own, lanes, order, writer, quiet, onChoose }) {
+function render(list, rows, { own, lanes, order, writer, quiet, plain, onChoose }) {
   const old = new Map([...list.children].filter((el) => el.parts).map((el) => [el.dataset.player, el]));
   for (const el of [...list.children]) if (!el.parts) el.remove(); // bones
   const same = rows.length === old.size && [...old.keys()].every((player, i) => rows[i].player === player);
@@ -67,7 +70,7 @@ function render(list, rows, { own, lanes, order, writer, quiet, onChoose }) {
   rows.forEach((r, i) => {
     const row = old.get(r.player) ?? makeRow("li", r.player, onChoose);
     if (!old.delete(r.player)) fresh.push(row);
-    else if (row.score !== r.score) washes.push([row, wayOf(row.score, r.score, order)]);
+    else if (row.score !== r.score && !plain) washes.push([row, wayOf(row.score, r.score, order)]);
     row.score = r.score;
     fill(row, r, { own, lane: lanes.get(r.player), order, writer });
     if (list.children[i] !== row) list.insertBefore(row, list.children[i] ?? null);
@@ -77,7 +80,7 @@ function render(list, rows, { own, lanes, order, writer, quiet, onChoose }) {
   if (quiet || document.hidden) return;
   for (const [row, way] of washes) wash(row, way); // ... then only writes
   if (still) return;
-  for (const row of fresh) row.animate([{ opacity: 0, background: "var(--you-wash)" }, { opacity: 1, background: "var(--you-wash)", offset: .3 }, { opacity: 1 }], FLASH);
+  if (!plain) for (const row of fresh) row.animate([{ opacity: 0, background: "var(--you-wash)" }, { opacity: 1, background: "var(--you-wash)", offset: .3 }, { opacity: 1 }], FLASH);
   slide(list, seen);
 }
 
@@ -106,14 +109,14 @@ export function boardView(store, actions) {
   let shownFor = null, shownView = store.view, digits = 0, digitsFor = null;
 
   function rows() {
-    const { view, place, settings, writer } = store, around = view === "around" && store.own.row;
+    const { view, place, settings, writer, past } = store, around = view === "around" && store.own.row && !past;
     if (!store.shown) return;
     hero.ariaBusy = "false";
-    const shows = JSON.stringify([place.board, place.period, !!around && place.player]);
+    const shows = JSON.stringify([place.board, place.period, !!around && place.player, !!past]);
     const table = around ? store.around : store.table;
     widen([...table, store.rows[0], store.own.row]);
     hero.querySelector(".ground").classList.toggle("apart", !!around);
-    render(list, table, { own: place.player, lanes: store.lanes, order: settings.order, writer, quiet: shows !== shownFor, onChoose: actions.choose });
+    render(list, table, { own: place.player, lanes: store.lanes, order: settings.order, writer, quiet: shows !== shownFor, plain: !!past, onChoose: actions.choose });
     const turnedTo = around ? "around" : view === "around" ? shownView : "top"; // its rows may still be on their way
     const turned = turnedTo !== shownView;
     [shownFor, shownView] = [shows, turnedTo];
@@ -129,7 +132,7 @@ export function boardView(store, actions) {
   function moveFocus(where, player) {
     if (document.activeElement !== document.body && !hero.contains(document.activeElement)) return;
     const row = [...where.querySelectorAll(".row")].find((el) => el.dataset.player === player);
-    row?.querySelector("button").focus({ preventScroll: true });
+    row?.querySelector(".name").focus({ preventScroll: true });
   }
 
   /** The score column is as wide as the widest figure seen on this board: it grows and never shrinks. */
@@ -141,9 +144,10 @@ export function boardView(store, actions) {
   }
 
   function pin() {
-    const { place, view, own: mine, settings, writer } = store;
+    const { place, view, past, settings, writer } = store;
+    const stood = past && store.table.find((r) => r.player === place.player), mine = past ? { known: true, row: stood } : store.own;
     own.classList.toggle("nobody", !place.player);
-    if (!place.player || !mine.known || (view === "around" && mine.row)) {
+    if (!place.player || !mine.known || (view === "around" && mine.row && !past)) {
       own.replaceChildren(...(place.player ? [] : [hint]));
       return;
     }
@@ -154,17 +158,18 @@ export function boardView(store, actions) {
         h("button", { className: "drop", type: "button", ariaLabel: `Stop following ${place.player}`, title: "Stop following", onclick: actions.unfollow }, "×"));
       own.replaceChildren(row);
     }
-    const row = own.firstChild, known = mine.row && (store.around.find((r) => r.player === place.player) ?? mine.row);
+    const row = own.firstChild, known = past ? stood : mine.row && (store.around.find((r) => r.player === place.player) ?? mine.row);
     row.classList.toggle("absent", !known);
     if (!known) {
-      for (const part of PARTS) if (part !== "who") text(row.parts[part], { rank: "–", score: "no score yet" }[part] ?? "");
+      for (const part of PARTS) if (part !== "who") text(row.parts[part], { rank: "–", score: past ? "not in the top 10 then" : "no score yet" }[part] ?? "");
       row.parts.score.title = "";
+      property(row, "--lane", null);
       row.moved = 0;
       row.score = undefined;
       return;
     }
-    fill(row, known, { own: place.player, order: settings.order, writer });
-    if (row.score !== undefined && row.score !== known.score && !document.hidden) wash(row, wayOf(row.score, known.score, settings.order));
+    fill(row, known, { own: place.player, lane: store.lanes.get(place.player), order: settings.order, writer });
+    if (row.score !== undefined && row.score !== known.score && !document.hidden && !past) wash(row, wayOf(row.score, known.score, settings.order));
     row.score = known.score;
   }
 

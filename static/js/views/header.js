@@ -1,6 +1,7 @@
 // Which board, which period: the switcher, the tabs, the line below, the document's title.
 import { $, h, soon, text } from "../dom.js";
 import { count, periodEnd, periodName, ruleSaid, sortPeriods, span } from "../format.js";
+import { stopSaid } from "../stops.js";
 
 const said = (settings) => settings.title || settings.board;
 
@@ -42,13 +43,14 @@ export function headerView(store, actions) {
   function line() {
     if (!store.shown) return;
     const { players, settings, place, shown_ms: now_ms } = store, ends = periodEnd(place.period, now_ms, settings);
-    if (place.period === "season" && settings.season_ends && !ends && settings.season_ends !== over) {
+    if (!store.past && place.period === "season" && settings.season_ends && !ends && settings.season_ends !== over) {
       over = settings.season_ends;
       actions.reload(); // which says when the next one ends
     }
     const parts = [`${count(players)} ${players === 1 ? "player" : "players"}`, ruleSaid(settings)];
     if (settings.unit) parts.push(settings.unit);
-    if (ends) parts.push(`${place.period} ends in ${span((ends - now_ms) / 1000)}`);
+    if (store.past) parts.push(stopSaid(store.past.stop, store.now_ms, settings).whole);
+    else if (ends) parts.push(`${place.period} ends in ${span((ends - now_ms) / 1000)}`);
     text(sub, parts.join(" · "));
   }
 

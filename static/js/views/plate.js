@@ -36,7 +36,7 @@ export function plateView(store) {
       shown = first.player;
     }
     text($("lead-gap"), second ? writer.full(Math.abs(first.score - second.score)) : "–");
-    text($("lead-for"), lead ? span((store.shown_ms - lead.at_ms) / 1000) + (lead.atLeast ? "+" : "") : "");
+    text($("lead-for"), lead ? span((store.shown_ms - lead.at_ms) / 1000) + (lead.atLeast ? "+" : "") : "–");
     digits($("lead-score"), writer.full(first.score));
     property(plate, "--lane", `var(--lane-${store.lanes.get(first.player)})`);
   }

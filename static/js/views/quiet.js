@@ -24,9 +24,10 @@ export function quietView(store, say) {
   let timer = setTimeout(() => { if (!store.shown) bones(); }, BONES_MS), drawnFor = null;
 
   function empty() {
-    if (drawnFor === store.place.board) return;
-    drawnFor = store.place.board;
-    const line = firstScore(drawnFor), code = h("code", { textContent: line });
+    const shows = JSON.stringify([store.place.board, !!store.past]);
+    if (drawnFor === shows) return;
+    drawnFor = shows;
+    const line = firstScore(store.place.board), code = h("code", { textContent: line });
     const button = h("button", { type: "button" }, "Copy");
     button.addEventListener("click", async () => {
       const done = await copy(line, code);
@@ -34,6 +35,7 @@ export function quietView(store, say) {
       say(done ? "Copied" : "Selected, press Control C to copy");
       setTimeout(() => text(button, "Copy"), 2000);
     });
+    if (store.past) return box.replaceChildren(h("h2", {}, "Nobody had a score then"));
     box.replaceChildren(h("h2", {}, "No scores yet"), h("p", {}, "Post the first one; it appears here by itself."), h("div", { className: "curl" }, h("pre", { tabIndex: 0 }, code), button));
   }
 

@@ -2,7 +2,7 @@
 // rows are not ranks 1 to 10, or the table is elsewhere, the race names its own lines.
 import { Chart, plain } from "../chart.js";
 import { $, text } from "../dom.js";
-import { clock } from "../format.js";
+import { clock, span } from "../format.js";
 import { WINDOW_MS, raceSeries, raceWindow } from "../history.js";
 
 const LABEL_PX = 112;
@@ -20,7 +20,9 @@ function short(player) {
 const TICKS = [ // of the time axis, by how far back it looks
   { up_to_ms: 90e3, axis: { dtick: 30e3, tickformat: "%H:%M:%S" } },
   { up_to_ms: 180e3, axis: { dtick: 60e3 } },
-  { up_to_ms: Infinity, axis: { dtick: 120e3 } },
+  { up_to_ms: WINDOW_MS, axis: { dtick: 120e3 } },
+  { up_to_ms: 2 * 3600e3, axis: { dtick: 1200e3 } },
+  { up_to_ms: Infinity, axis: { dtick: 86400e3, tickformat: "%b %-d" } },
 ];
 const STEP_MS = 2500; // by so much time moves on while nobody passes anybody: half a pixel
 
@@ -32,13 +34,13 @@ export function raceView(store, base) {
 
   function draw() {
     if (!store.rows.length) return null;
-    const now_ms = (end_ms = nextEnd()), { points, step_s } = store.analytics;
+    const now_ms = (end_ms = nextEnd()), { points, step_s, window_ms = WINDOW_MS } = store.race;
     const aligned = getComputedStyle(el.parentElement).getPropertyValue("--aligned").trim() === "1";
     const row = el.clientHeight / 11; // aligned: ten lanes and one row for the axis
     const colour = (player) => `var(--lane-${store.lanes.get(player)})`;
-    const back_ms = raceWindow(points, { now_ms });
-    text($("race-span"), back_ms < WINDOW_MS ? `rank, since ${clock(now_ms - back_ms)}` : "rank, last 5 min");
-    const lines = raceSeries(points, store.rows, { step_s, now_ms });
+    const back_ms = raceWindow(points, { now_ms, window_ms });
+    text($("race-span"), store.past ? `rank, ${span(back_ms / 1000)} before` : back_ms < WINDOW_MS ? `rank, since ${clock(now_ms - back_ms)}` : "rank, last 5 min");
+    const lines = raceSeries(points, store.rows, { step_s, now_ms, window_ms });
     const bold = (line) => line.rank === 1 || line.player === store.place.player;
     const data = lines.map((line) => ({
       name: plain(line.player), x: line.x, y: line.y, customdata: line.ranks,
@@ -57,8 +59,9 @@ export function raceView(store, base) {
     };
   }
 
-  /** Where the lines end: now, when somebody has moved, else one step after the other. */
+  /** Where the lines end: now, when somebody has moved, else one step after the other; in the past at its moment. */
   function nextEnd() {
+    if (store.past) return store.race.end_ms;
     const now = store.rows.map((row) => row.player).join("\n"), moved = now !== order;
     order = now;
     return moved || store.now_ms - end_ms >= STEP_MS || end_ms > store.now_ms ? store.now_ms : end_ms;

@@ -9,7 +9,7 @@ export function spreadView(store, base) {
 
   function draw() {
     const { distribution } = store.analytics;
-    if (!distribution?.counts.length || !store.players) return null;
+    if (!distribution?.counts.length || !store.live.players) return null;
     const { from, width, counts } = distribution, mine = store.own.row?.score, { full, axis } = store.writer;
     const starts = counts.map((_, i) => from + i * width);
     const bin = mine === undefined ? -1 : Math.min(counts.length - 1, Math.max(0, Math.floor((mine - from) / width)));
@@ -31,7 +31,7 @@ export function spreadView(store, base) {
   }
 
   function words() {
-    const { own, players } = store;
+    const { own, live: { players } } = store;
     text(now, own.row && players ? `Top ${share(own.row.rank, players)}` : "");
     chart.request();
   }

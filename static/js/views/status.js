@@ -2,6 +2,7 @@
 // All English of the states lives here.
 import { $, calm, h, text } from "../dom.js";
 import { clock, count, ordinal } from "../format.js";
+import { stopSaid } from "../stops.js";
 
 const CONNECTING_MS = 2000; // nothing is spoken of a connection that is there in time
 const RANK_EVERY_MS = 10e3;
@@ -22,25 +23,34 @@ const STATES = {
   error: { pill: "Error", say: ({ link }) => CAUSES[link.problem.code] ?? link.problem.detail ?? link.problem.title, act: "Details", run: "details" },
 };
 
-/** @param actions connect(), refresh() */
+const REWOUND = { // the page is live, but what it shows is not
+  pill: "Rewind",
+  say: ({ stop }) => (stop.final ? `The final standings of ${stop.short}.` : `The board as it stood at ${stop.short}.`),
+  act: "Back to live", run: "live",
+};
+
+/** @param actions connect(), refresh(), live() */
 export function statusView(store, actions) {
   const root = document.documentElement, dialog = $("problem");
-  let was = "loading", said = "", rankSaid = { key: "", ms: 0 };
+  let run, was = "loading", said = "", rankSaid = { key: "", ms: 0 };
   const begun_ms = Date.now();
 
   function say(words) { said = words; text($("say"), words); }
 
   function draw() {
-    const { state, link } = store, s = STATES[state], context = { link, at: link.frame_at };
+    const { state, link, past } = store, stop = past && { ...past.stop, ...stopSaid(past.stop, store.now_ms, store.settings) };
+    const s = past && state === "live" ? REWOUND : STATES[state], context = { link, stop, at: link.frame_at };
     root.dataset.state = state === "leaving" ? "live" : state;
+    root.toggleAttribute("data-past", !!past);
     text($("pill-word"), s.pill);
-    text($("pill-time"), link.frame_at ? `updated ${clock(link.frame_at)}` : "");
+    text($("pill-time"), s === REWOUND ? `at ${stop.short}` : link.frame_at ? `updated ${clock(link.frame_at)}` : "");
     text($("notice-word"), s.say?.(context) ?? "");
     text($("count"), s.count?.(context) ?? "");
     text($("act"), s.act ?? "");
     $("act").hidden = !s.act;
     root.toggleAttribute("data-notice", !!s.say);
-    speak(s, context, state);
+    speak(s, context, s === REWOUND ? "rewound" : state);
+    run = s.run;
   }
 
   function speak(s, context, state) {
@@ -52,12 +62,12 @@ export function statusView(store, actions) {
   /** The followed player's rank, when it has changed, at most every ten seconds. */
   function rank() {
     const { own, place, state } = store;
-    if (state !== "live" || !own.row) return;
+    if (state !== "live" || !own.row || store.past) return;
     const now = Date.now(), key = `${place.board} ${place.period} ${place.player}`;
     if (rankSaid.key !== key) rankSaid = { key, rank: own.row.rank, ms: now };
     if (rankSaid.rank === own.row.rank || now - rankSaid.ms < RANK_EVERY_MS) return;
     rankSaid = { key, rank: own.row.rank, ms: now };
-    say(`${place.player} is now ${ordinal(own.row.rank)} of ${count(store.players)}`);
+    say(`${place.player} is now ${ordinal(own.row.rank)} of ${count(store.live.players)}`);
   }
 
   /** The dot beats with the server: once for each heartbeat that arrives. */
@@ -73,8 +83,8 @@ export function statusView(store, actions) {
     dialog.showModal();
   }
 
-  $("act").addEventListener("click", () => ({ ...actions, details })[STATES[store.state].run]?.());
-  for (const event of ["state", "tick"]) store.addEventListener(event, draw);
+  $("act").addEventListener("click", () => ({ ...actions, details })[run]?.());
+  for (const event of ["state", "tick", "past"]) store.addEventListener(event, draw);
   for (const event of ["own", "tick"]) store.addEventListener(event, rank);
   store.addEventListener("analytics", beat);
   return { say };

@@ -52,24 +52,6 @@ local function find_rank(ranking, levels, run, player)
   return redis.call(rank_of, ranking, run.prefix .. player) + 1
 end
 
--- keep the different runs after a player went from one to another (nil: came, or left)
-local function move_level(ranking, levels, old, run)
-  if run then redis.call('ZADD', levels, text(run.score), level_of(text(run.score), run.prefix)) end
-  if not old then return end
-  local level, place = level_of(text(old.score), old.prefix), count_better(ranking, text(old.score), old.prefix)
-  local other = redis.call(range, ranking, place, place, 'WITHSCORES')
-  if not other[1] or level_of(other[2], other[1]) ~= level then redis.call('ZREM', levels, level) end
-end
-
--- put a player from one run to another (nil: was not there, or leaves)
-local function move_run(ranking, runs, levels, player, old, run)
-  if old and (not run or old.prefix ~= run.prefix) then redis.call('ZREM', ranking, old.prefix .. player) end
-  if run then redis.call('ZADD', ranking, text(run.score), run.prefix .. player) end
-  if run and run.prefix .. run.data ~= '' then redis.call('HSET', runs, player, run.prefix .. run.data)
-  elseif old and old.prefix .. old.data ~= '' then redis.call('HDEL', runs, player) end
-  if rules.ties == 'dense' then move_level(ranking, levels, old, run) end
-end
-
 -- rows [start, stop] as a flat list: member, score, rank, ...
 local function read_rows(ranking, levels, start, stop)
   local flat, rows, rank, last = redis.call(range, ranking, start, stop, 'WITHSCORES'), {}, nil, nil
