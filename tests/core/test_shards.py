@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from dashboard.core.boards import Version
+from dashboard.core.exports import PAGE_ROWS
 from dashboard.core.shards import inner_name, is_reached, outer_position, shard_of
 from dashboard.errors import BoardConflict, IdempotencyConflict, MarkMoved, PlayerNotFound, ScorecastError
 from dashboard.live.broadcaster import parse_position
 from dashboard.parts import Parts
 from dashboard.store import keys
 from dashboard.store.once import Once
-from dashboard.values import BoardSettings, Column, Mark, Result, Score, Standing
+from dashboard.values import BoardSettings, Column, Mark, Order, Result, Score, Standing
 from tests.core.times import DAY_MS, archiving_at, store_ms
 
 SHARDS = 3
@@ -220,3 +221,32 @@ def test_history_counts_what_came_to_every_shard(parts: Parts, board: str) -> No
     (pulse,) = parts.analytics.history(board, "all", from_ms=0)
     assert pulse.scores == len(PLAYERS)
     assert pulse.rows == parts.rankings.top(board).rows
+
+
+def test_an_export_of_a_sharded_board_is_that_of_one_in_one_piece(parts: Parts, board: str) -> None:
+    whole, parted = f"{board}-1", f"{board}-n"
+    scores = [Score(f"p{n}", n // 3, data=f'{{"n":{n}}}') for n in range(2 * PAGE_ROWS + 5)]
+    for name, shards in ((whole, None), (parted, SHARDS)):
+        parts.boards.put(name, BoardSettings(ties="shared", shards=shards))
+        for start in range(0, len(scores), 1000):
+            parts.scores.submit(name, scores[start : start + 1000])
+    first, second = (b"".join(data for _, data in parts.exports.open(name).parts) for name in (whole, parted))
+    assert first == second
+    assert first.count(b"\n") == len(scores) + 1
+
+
+@pytest.mark.parametrize("order", ["desc", "asc"])
+def test_who_came_in_one_millisecond_stands_by_turn_then_by_name(parts: Parts, board: str, order: Order) -> None:
+    parts.boards.put(board, BoardSettings(ties="first", order=order, shards=SHARDS))
+    at_ms = store_ms(parts.client) - 1000
+    parts.scores.submit(board, [Score(player, 5, at_ms) for player in PLAYERS])
+    rows = parts.rankings.top(board, limit=100).rows
+    turns: dict[int, int] = {}
+    stands = {}
+    for player in PLAYERS:  # the turn of each within its shard
+        shard = shard_of(player, SHARDS)
+        turns[shard] = stands[player] = turns.get(shard, 0) + 1
+    names = sorted(PLAYERS, key=str.encode, reverse=order == "desc")
+    assert [row.player for row in rows] == sorted(names, key=lambda player: stands[player])
+    for rank, row in enumerate(rows, 1):
+        assert (row.rank, parts.rankings.player(board, row.player).rank) == (rank, rank)
