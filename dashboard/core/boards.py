@@ -86,30 +86,50 @@ class Boards:
         return self._known.get(name) or self.read(name)
 
     def inner(self, board: Board) -> list[Board]:
-        """The shards of a board, as boards, made where they are not there yet. No round trip if remembered."""
-        return [self._inner(board, name) for name in inner_names(board)]
+        """The shards of a board, as boards, made where they are not there yet; none where that board is no more, or another
+        one has its name. No round trip if remembered.
+        """
+        found = [self._inner(board, name) for name in inner_names(board)]
+        return [one for one in found if one is not None] if None not in found else []
 
-    def _inner(self, board: Board, name: str) -> Board:
+    def is_same(self, board: Board) -> bool:
+        """Whether a board is stored in the same life with as many shards. One round trip."""
+        now = self.read(board.name)
+        return now is not None and (now.life, now.settings.shards) == (board.life, board.settings.shards)
+
+    def _inner(self, board: Board, name: str) -> Board | None:
+        known = self._known.get(name) or self.read(name)
         for _ in range(ATTEMPTS):
             wanted = replace(board.settings, shards=None)
-            known = self._known.get(name) or self.read(name)
-            if known is not None and known.settings == wanted:
+            if known is not None and (known.life, known.settings) == (board.life, wanted):
                 return known
-            board = self.read(board.name) or board  # which of both is out of date?
-            if known is None or known.settings != replace(board.settings, shards=None):
-                self.put(name, replace(board.settings, shards=None))
+            if not self.is_same(board):  # else one of both is out of date
+                return None
+            board, known = self.get(board.name), self.read(name)
+            wanted = replace(board.settings, shards=None)
+            if known is not None and known.life != board.life:  # left by one who died while deleting
+                self._delete(name, known.life)
+            elif known is None:
+                self._write(name, None, wanted, re_ranks=False, life=board.life)
+            elif known.settings != wanted:
+                self.put(name, wanted)
+            known = self.read(name)
         raise restless(board.name)
 
     def home(self, name: str, player: str) -> str:
-        """The board that holds a player: the shard of a sharded one. Raises BoardNotFound. No round trip if remembered."""
-        board = self.get(name)
-        shards = board.settings.shards
-        return name if shards is None else self.inner(board)[shard_of(player, shards)].name
+        """The board that holds a player: the shard of a sharded one. Raises BoardNotFound. One round trip."""
+        self.forget(name)
+        return self.homes(name)[shard_of(player, self.get(name).settings.shards or 1)]
 
     def homes(self, name: str) -> list[str]:
         """All boards that hold players of one. Raises BoardNotFound. No round trip if remembered."""
-        board = self.get(name)
-        return [inner.name for inner in self.inner(board)] if board.settings.shards is not None else [name]
+        for _ in range(ATTEMPTS):
+            board = self.get(name)
+            if board.settings.shards is None:
+                return [name]
+            if found := self.inner(board):
+                return [inner.name for inner in found]
+        raise restless(name)
 
     def ensure(self, name: str, settings: BoardSettings | None = None) -> Board:
         """The board; made with `settings` (or the defaults) where it is absent. No round trip if remembered.
@@ -134,6 +154,7 @@ class Boards:
         for _ in range(ATTEMPTS):
             board = self.read(name)
             if board is not None and board.settings == settings:
+                self.inner(board)
                 return board, False
             old = board.settings if board else settings
             fields = RE_RANKING if old.season is None else (*RE_RANKING, "season")
@@ -143,6 +164,9 @@ class Boards:
                 raise self._re_ranked(name, changed)
             reply, written = self._write(name, board, settings, re_ranks=re_ranks)
             if reply == b"ok":
+                self.inner(written)  # now, so that nobody goes on by what they remember
+                for one in inner_names(board)[settings.shards or 0 :] if board else ():
+                    self._delete(one, written.life)
                 return written, board is None
             if reply == b"scores":
                 raise self._re_ranked(name, changed)
@@ -157,12 +181,24 @@ class Boards:
         )
 
     def delete(self, name: str) -> None:
-        """Delete a board with all its scores and its history. Raises BoardNotFound. Four round trips, one transaction."""
-        for one in inner_names(self.get(name)):
-            with suppress(BoardNotFound):
-                self.delete(one)
+        """Delete a board with all its scores and its history, its shards after it. Raises BoardNotFound. Five round trips, one
+        transaction; as many for each shard.
+        """
+        board = self._delete(name)
+        if board is None:
+            raise BoardNotFound(f"There is no board {name!r}.")
+        for one in inner_names(board):
+            self._delete(one, board.life)
+
+    def _delete(self, name: str, life: str | None = None) -> Board | None:
+        """Delete one board, or shard, if `life` says so only in that one; what was deleted."""
         for _ in range(ATTEMPTS):
             revision, periods = self._own_rankings(name)
+            board = self.read(name)
+            if board is None or (life is not None and board.life != life):
+                return None
+            if board.revision != revision:
+                continue
             others = (keys.events(name), keys.history(name), keys.marks(name), keys.audit(name), keys.aside(name))
             rankings = (key for id in periods for key in keys.standings(name, id))
             names = [keys.board(name), keys.periods(name), keys.review(name), keys.unarchived(name), keys.groups(name)]
@@ -176,13 +212,13 @@ class Boards:
                 if self._client.exists(keys.board(name)):  # made anew in between
                     self._client.sadd(keys.BOARDS, name)
             if reply == b"absent":
-                raise BoardNotFound(f"There is no board {name!r}.")
+                return None
             try:
                 if self._chronicle is not None:
                     self._chronicle.forget(name)
             except SourceUnavailable as error:  # nobody can read it; it goes with the next board of that name
                 log.warning("the history of %s stays in the database: %s", name, error)
-            return
+            return board
         raise restless(name)
 
     def _merged(self, name: str) -> list[str]:
@@ -285,15 +321,19 @@ class Boards:
         marks = {(raw or b"").decode() for raw in found}
         return marks.pop() if len(marks) == 1 else min(marks, key=_far)
 
-    def _write(self, name: str, seen: Board | None, settings: BoardSettings, *, re_ranks: bool) -> tuple[bytes, Board]:
+    def _write(
+        self, name: str, seen: Board | None, settings: BoardSettings, *, re_ranks: bool, life: str = ""
+    ) -> tuple[bytes, Board]:
         """Store the settings if the board is still as `seen`. Listed before, so that a board that is stored is listed
-        whatever dies in between, and after, since its former life may have been struck off meanwhile.
+        whatever dies in between, and after, since its former life may have been struck off meanwhile. `life`: of a new shard,
+        that of its board.
         """
         board = Board(name, settings, secrets.token_hex(6))
-        board = replace(board, life=seen.life, seasons=seen.seasons) if seen else replace(board, life=board.revision)
+        life = seen.life if seen else life or board.revision
+        board = replace(board, life=life, seasons=seen.seasons if seen else ())
         stored = json.dumps(asdict(settings), ensure_ascii=False)
         args: Sequence[str | int] = [seen.revision if seen else "", board.revision, stored, int(re_ranks)]
-        args = [*args, "all" if settings.key else ""]
+        args = [*args, "all" if settings.key else "", life]
         with answering():
             self._client.sadd(keys.BOARDS, name)
             names = [keys.board(name), keys.periods(name), keys.review(name)]

@@ -107,16 +107,20 @@ class Scores:
         more.
         """
         _check_size(scores)
-        known = self._board(board, as_operator=as_operator)
-        if known.settings.shards is not None and self._sharded is not None:
-            results = self._sharded.submit(known, scores, once)
-        else:
-            plan, replies = self._run(board, scores, None, once, as_operator=as_operator)
-            results = plan.read(replies)
-        if once is not None and once.replayed:
+        for _ in range(ATTEMPTS):
+            results = self._submit(self._board(board, as_operator=as_operator), scores, once)
+            if results is None:
+                continue
+            if once is None or not once.replayed:
+                self.accepted += sum(isinstance(result, Result) for result in results)
             return results
-        self.accepted += sum(isinstance(result, Result) for result in results)
-        return results
+        raise restless(board)
+
+    def _submit(self, known: Board, scores: Sequence[Score], once: Once | None) -> list[Result | ScorecastError] | None:
+        if known.settings.shards is not None and self._sharded is not None:
+            return self._sharded.submit(known, scores, once)
+        done = self._run(known, scores, None, once)
+        return None if done is None else done[0].read(done[1])
 
     def load(self, board: str, scores: Sequence[Score], mark: Mark) -> dict[int, ScorecastError]:
         """Apply up to BATCH scores of history (never too late) and move the mark, both or neither.
@@ -125,14 +129,18 @@ class Scores:
         `mark.expected` (nothing happened), and as `submit`. One round trip, and half of its cost: no rank is looked up.
         """
         _check_size(scores)
-        known = self._boards.ensure(board)
+        for _ in range(ATTEMPTS):
+            refused = self._load(self._board(board, as_operator=True), scores, mark)
+            if refused is not None:
+                self.accepted += len(scores) - len(refused)
+                return refused
+        raise restless(board)
+
+    def _load(self, known: Board, scores: Sequence[Score], mark: Mark) -> dict[int, ScorecastError] | None:
         if known.settings.shards is not None and self._sharded is not None:
-            refused = self._sharded.load(known, scores, mark)
-        else:
-            plan, replies = self._run(board, scores, mark)
-            refused = plan.refused(replies)
-        self.accepted += len(scores) - len(refused)
-        return refused
+            return self._sharded.load(known, scores, mark)
+        done = self._run(known, scores, mark, None)
+        return None if done is None else done[0].refused(done[1])
 
     def _board(self, name: str, *, as_operator: bool) -> Board:
         known = self._boards.ensure(name)
@@ -143,16 +151,10 @@ class Scores:
         return known
 
     def _run(
-        self,
-        board: str,
-        scores: Sequence[Score],
-        mark: Mark | None,
-        once: Once | None = None,
-        *,
-        as_operator: bool = True,
-    ) -> tuple[Plan, Sequence[Any]]:
+        self, known: Board, scores: Sequence[Score], mark: Mark | None, once: Once | None
+    ) -> tuple[Plan, Sequence[Any]] | None:
+        """Apply a batch to one board, or shard; None where it is no longer as remembered."""
         for _ in range(ATTEMPTS):
-            known = self._board(board, as_operator=as_operator)
             plan = Plan(known, scores, self._clock.now_ms(), mark, once)
             with sharing(known.settings.key):
                 reply = self._scripts.write(plan.script, plan.keys, plan.args)
@@ -167,10 +169,11 @@ class Scores:
                 case b"clock":
                     self._clock.correct(int(reply[1]))
                 case b"revision":
-                    self._boards.forget(board)
+                    self._boards.forget(known.name)
+                    return None
                 case b"mark":
                     raise MarkMoved("Another writer took this import further.", mark=reply[1].decode())
-        raise restless(board)
+        raise restless(known.name)
 
     def mark(self, board: str, id: str) -> str:
         """An import's stored place, '' if it has not begun. One round trip."""

@@ -247,6 +247,8 @@ class ShardedRankings:
     ) -> list[_Part] | None:
         """What each shard says to a script of a ranking."""
         inner = self._boards.inner(board)
+        if not inner:
+            return None
         calls = [
             ([keys.board(one.name), *ranking_keys(one.name, period_id)], [rules(one.settings), *map(_raw, more)])
             for one, more in zip(inner, args, strict=True)

@@ -17,7 +17,8 @@ from dashboard.errors import MarkMoved, ScorecastError, StoreUnavailable
 from dashboard.store.once import Once
 from dashboard.values import Board, Mark, Result, Score
 
-Run = Callable[[str, Sequence[Score], Mark | None, Once | None], tuple[Plan, Sequence[Any]]]
+Done = tuple[Plan, Sequence[Any]] | None
+Run = Callable[[Board, Sequence[Score], Mark | None, Once | None], Done]
 ATTEMPTS = 20
 
 
@@ -29,8 +30,10 @@ class ShardedScores:
         self._rankings = rankings
         self._run = run
 
-    def submit(self, board: Board, scores: Sequence[Score], once: Once | None) -> list[Result | ScorecastError]:
-        """As Scores.submit. One round trip for each shard that has a part, with `once` for every one, and one for ranks."""
+    def submit(self, board: Board, scores: Sequence[Score], once: Once | None) -> list[Result | ScorecastError] | None:
+        """As Scores.submit; None where the board was deleted meanwhile, and what had counted with it. One round trip for each
+        shard that has a part, with `once` for every one, and one for ranks.
+        """
         results: list[Result | ScorecastError] = [StoreUnavailable("")] * len(scores)
         moves: dict[int, tuple[int, Move]] = {}
         replayed = []
@@ -38,7 +41,10 @@ class ShardedScores:
             if not mine and once is None:
                 continue
             again = None if once is None else Once(once.digest, once.print)
-            plan, replies = self._run(self._boards.inner(board)[shard].name, [scores[i] for i in mine], None, again)
+            done = self._part(board, shard, [scores[i] for i in mine], None, again)
+            if done is None:
+                return None
+            plan, replies = done
             replayed.append(again is not None and again.replayed)
             for i, result in zip(mine, plan.read(replies), strict=True):
                 results[i] = result
@@ -47,24 +53,38 @@ class ShardedScores:
             once.replayed = all(replayed)
         return self._ranked(board, results, moves)
 
-    def load(self, board: Board, scores: Sequence[Score], mark: Mark) -> dict[int, ScorecastError]:
+    def load(self, board: Board, scores: Sequence[Score], mark: Mark) -> dict[int, ScorecastError] | None:
         """As Scores.load: every shard moves its mark. A shard that has come further before its writer died, and only it, is
-        passed over. One round trip for each shard.
+        passed over. None as of `submit`. One round trip for each shard.
         """
         refused: dict[int, ScorecastError] = {}
         for shard, mine in enumerate(self._split(board, scores)):
             try:
-                plan, replies = self._run(self._boards.inner(board)[shard].name, [scores[i] for i in mine], mark, None)
+                done = self._part(board, shard, [scores[i] for i in mine], mark, None)
             except MarkMoved as moved:
                 if moved.evidence["mark"] != mark.next:
                     raise
                 continue
-            refused |= {mine[n]: error for n, error in plan.refused(replies).items()}
+            if done is None:
+                return None
+            refused |= {mine[n]: error for n, error in done[0].refused(done[1]).items()}
         return refused
+
+    def _part(self, board: Board, shard: int, scores: Sequence[Score], mark: Mark | None, once: Once | None) -> Done:
+        """One shard's part, None where that board is no more."""
+        for _ in range(ATTEMPTS):
+            inner = self._boards.inner(board)
+            done = self._run(inner[shard], scores, mark, once) if inner else None
+            if done is not None:
+                return done
+            if not self._boards.is_same(board):
+                return None
+            board = self._boards.get(board.name)
+        raise StoreUnavailable(f"The board {board.name!r} keeps changing; try again.")
 
     def _split(self, board: Board, scores: Sequence[Score]) -> list[list[int]]:
         """Of each shard which scores are its."""
-        shards = len(self._boards.inner(board))
+        shards = board.settings.shards or 1
         mine: list[list[int]] = [[] for _ in range(shards)]
         for i, score in enumerate(scores):
             mine[shard_of(score.player, shards)].append(i)
