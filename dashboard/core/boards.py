@@ -17,7 +17,7 @@ from dashboard.core.chronicle import Chronicle
 from dashboard.core.clock import Clock
 from dashboard.core.merging import check_sources, refresh, standings
 from dashboard.core.periods import LAST_MS
-from dashboard.core.shards import inner_names, shard_of
+from dashboard.core.shards import inner_names, outer_name, shard_of
 from dashboard.errors import (
     BoardConflict,
     BoardNotDeclared,
@@ -86,40 +86,34 @@ class Boards:
         return self._known.get(name) or self.read(name)
 
     def inner(self, board: Board) -> list[Board]:
-        """The shards of a board, as boards, made where they are not there yet; none where that board is no more, or another
-        one has its name. No round trip if remembered.
-        """
-        found = [self._inner(board, name) for name in inner_names(board)]
-        return [one for one in found if one is not None] if None not in found else []
+        """The shards of a board, as boards, made where they are not there yet. No round trip if remembered."""
+        return [self._inner(board, name) for name in inner_names(board)]
 
-    def is_same(self, board: Board) -> bool:
-        """Whether a board is stored in the same life with as many shards. One round trip."""
-        now = self.read(board.name)
-        return now is not None and (now.life, now.settings.shards) == (board.life, board.settings.shards)
-
-    def _inner(self, board: Board, name: str) -> Board | None:
-        known = self._known.get(name) or self.read(name)
+    def _inner(self, board: Board, name: str) -> Board:
+        """Raises BoardNotFound where the board of that life, with so many shards, is no more."""
+        wanted = (board.life, board.settings.shards)
         for _ in range(ATTEMPTS):
-            wanted = replace(board.settings, shards=None)
-            if known is not None and (known.life, known.settings) == (board.life, wanted):
+            known = self._known.get(name) or self.read(name)
+            if known is not None and known.settings == _of_shard(board):
                 return known
-            if not self.is_same(board):  # else one of both is out of date
-                return None
-            board, known = self.get(board.name), self.read(name)
-            wanted = replace(board.settings, shards=None)
-            if known is not None and known.life != board.life:  # left by one who died while deleting
-                self._delete(name, known.life)
-            elif known is None:
-                self._write(name, None, wanted, re_ranks=False, life=board.life)
-            elif known.settings != wanted:
-                self.put(name, wanted)
+            self.forget(board.name)  # which of both is out of date?
+            board = self.get(board.name)
+            if (board.life, board.settings.shards) != wanted:
+                raise BoardNotFound(f"The board {board.name!r} was made anew.")
             known = self.read(name)
+            if (
+                known is not None and known.settings.of != board.life
+            ):  # of a life whose deletion did not come to its end
+                self._delete(name, only=known.revision)
+            elif known is None or known.settings != _of_shard(board):
+                self.put(name, _of_shard(board))
         raise restless(board.name)
 
     def home(self, name: str, player: str) -> str:
         """The board that holds a player: the shard of a sharded one. Raises BoardNotFound. One round trip."""
         self.forget(name)
-        return self.homes(name)[shard_of(player, self.get(name).settings.shards or 1)]
+        homes = self.homes(name)
+        return homes[shard_of(player, len(homes))]
 
     def homes(self, name: str) -> list[str]:
         """All boards that hold players of one. Raises BoardNotFound. No round trip if remembered."""
@@ -127,8 +121,8 @@ class Boards:
             board = self.get(name)
             if board.settings.shards is None:
                 return [name]
-            if found := self.inner(board):
-                return [inner.name for inner in found]
+            with suppress(BoardNotFound):  # it is another one by now
+                return [inner.name for inner in self.inner(board)]
         raise restless(name)
 
     def ensure(self, name: str, settings: BoardSettings | None = None) -> Board:
@@ -140,6 +134,8 @@ class Boards:
             board = self.look(name)
             if board is not None:
                 return board
+            if outer_name(name) != name:  # a shard is made with its board only
+                raise BoardNotFound(f"The board {outer_name(name)!r} was deleted.")
             if self._declared_only:
                 raise BoardNotDeclared(f"Nobody declared the board {name!r}: PUT it first (BOARDS=declared).")
             self._write(name, None, settings or BoardSettings(), re_ranks=False)
@@ -154,7 +150,7 @@ class Boards:
         for _ in range(ATTEMPTS):
             board = self.read(name)
             if board is not None and board.settings == settings:
-                self.inner(board)
+                self._reach_shards(board)
                 return board, False
             old = board.settings if board else settings
             fields = RE_RANKING if old.season is None else (*RE_RANKING, "season")
@@ -164,13 +160,19 @@ class Boards:
                 raise self._re_ranked(name, changed)
             reply, written = self._write(name, board, settings, re_ranks=re_ranks)
             if reply == b"ok":
-                self.inner(written)  # now, so that nobody goes on by what they remember
-                for one in inner_names(board)[settings.shards or 0 :] if board else ():
-                    self._delete(one, written.life)
+                self._reach_shards(written, board)
                 return written, board is None
             if reply == b"scores":
                 raise self._re_ranked(name, changed)
         raise restless(name)
+
+    def _reach_shards(self, board: Board, old: Board | None = None) -> None:
+        """Give the settings to all shards, so that no process goes on by what it remembers; those that went are deleted."""
+        with suppress(BoardNotFound):  # it was deleted, or has no shards any more
+            self.inner(board)
+        for name in inner_names(old)[board.settings.shards or 0 :] if old else ():
+            with suppress(BoardNotFound):
+                self._delete(name)
 
     @staticmethod
     def _re_ranked(name: str, changed: list[str]) -> BoardConflict:
@@ -181,24 +183,22 @@ class Boards:
         )
 
     def delete(self, name: str) -> None:
-        """Delete a board with all its scores and its history, its shards after it. Raises BoardNotFound. Five round trips, one
-        transaction; as many for each shard.
+        """Delete a board with all its scores and its history. Raises BoardNotFound. Four round trips, one transaction; a
+        sharded one as often again for each shard.
         """
-        board = self._delete(name)
-        if board is None:
-            raise BoardNotFound(f"There is no board {name!r}.")
-        for one in inner_names(board):
-            self._delete(one, board.life)
+        self.forget(name)  # the shards are those that it has now
+        shards = inner_names(self.get(name))
+        self._delete(name)
+        for shard in shards:  # once nobody can make them anew
+            with suppress(BoardNotFound):
+                self._delete(shard)
 
-    def _delete(self, name: str, life: str | None = None) -> Board | None:
-        """Delete one board, or shard, if `life` says so only in that one; what was deleted."""
+    def _delete(self, name: str, *, only: str | None = None) -> None:
+        """`only`: as long as it has this revision."""
         for _ in range(ATTEMPTS):
             revision, periods = self._own_rankings(name)
-            board = self.read(name)
-            if board is None or (life is not None and board.life != life):
-                return None
-            if board.revision != revision:
-                continue
+            if only is not None and revision != only:
+                return
             others = (keys.events(name), keys.history(name), keys.marks(name), keys.audit(name), keys.aside(name))
             rankings = (key for id in periods for key in keys.standings(name, id))
             names = [keys.board(name), keys.periods(name), keys.review(name), keys.unarchived(name), keys.groups(name)]
@@ -212,13 +212,13 @@ class Boards:
                 if self._client.exists(keys.board(name)):  # made anew in between
                     self._client.sadd(keys.BOARDS, name)
             if reply == b"absent":
-                return None
+                raise BoardNotFound(f"There is no board {name!r}.")
             try:
                 if self._chronicle is not None:
                     self._chronicle.forget(name)
             except SourceUnavailable as error:  # nobody can read it; it goes with the next board of that name
                 log.warning("the history of %s stays in the database: %s", name, error)
-            return board
+            return
         raise restless(name)
 
     def _merged(self, name: str) -> list[str]:
@@ -314,26 +314,19 @@ class Boards:
         return (revision or b"").decode(), sorted(raw.decode() for raw in ids)
 
     def mark(self, name: str, id: str) -> str:
-        """An import's stored place, '' if it has not begun; the earliest of all shards. One round trip for each."""
-        board = self.look(name)
+        """An import's stored place, '' if it has not begun. One round trip."""
         with answering():
-            found = [self._client.hget(keys.marks(one), id) for one in (inner_names(board) if board else []) or [name]]
-        marks = {(raw or b"").decode() for raw in found}
-        return marks.pop() if len(marks) == 1 else min(marks, key=_far)
+            return str((self._client.hget(keys.marks(name), id) or b"").decode())
 
-    def _write(
-        self, name: str, seen: Board | None, settings: BoardSettings, *, re_ranks: bool, life: str = ""
-    ) -> tuple[bytes, Board]:
+    def _write(self, name: str, seen: Board | None, settings: BoardSettings, *, re_ranks: bool) -> tuple[bytes, Board]:
         """Store the settings if the board is still as `seen`. Listed before, so that a board that is stored is listed
-        whatever dies in between, and after, since its former life may have been struck off meanwhile. `life`: of a new shard,
-        that of its board.
+        whatever dies in between, and after, since its former life may have been struck off meanwhile.
         """
         board = Board(name, settings, secrets.token_hex(6))
-        life = seen.life if seen else life or board.revision
-        board = replace(board, life=life, seasons=seen.seasons if seen else ())
+        board = replace(board, life=seen.life, seasons=seen.seasons) if seen else replace(board, life=board.revision)
         stored = json.dumps(asdict(settings), ensure_ascii=False)
         args: Sequence[str | int] = [seen.revision if seen else "", board.revision, stored, int(re_ranks)]
-        args = [*args, "all" if settings.key else "", life]
+        args = [*args, "all" if settings.key else ""]
         with answering():
             self._client.sadd(keys.BOARDS, name)
             names = [keys.board(name), keys.periods(name), keys.review(name)]
@@ -376,6 +369,10 @@ def restless(board: str) -> StoreUnavailable:
     return StoreUnavailable(f"The board {board!r} keeps changing; try again.")
 
 
+def _of_shard(board: Board) -> BoardSettings:
+    return replace(board.settings, shards=None, of=board.life)
+
+
 def _version(replies: Sequence[Sequence[bytes | None]]) -> Version:
     """Of a board's own fields, and those of its shards, which then count for it."""
     (revision, *_), *inner = replies
@@ -389,11 +386,6 @@ def _version(replies: Sequence[Sequence[bytes | None]]) -> Version:
         positions,
         sum(int(scores or 0) for *_, scores in said),
     )
-
-
-def _far(mark: str) -> tuple[int, bool]:
-    place = json.loads(mark or "{}")
-    return place.get("end", -1), place.get("done", False)
 
 
 def _season_ends(board: Board, now_ms: int) -> int | None:

@@ -14,7 +14,7 @@ from dashboard.core.clock import Clock
 from dashboard.core.plans import Plan
 from dashboard.core.sharded_rankings import ShardedRankings
 from dashboard.core.sharded_scores import ShardedScores
-from dashboard.errors import BoardConflict, Forbidden, InvalidInput, MarkMoved, ScorecastError
+from dashboard.errors import BoardConflict, BoardNotFound, Forbidden, InvalidInput, MarkMoved, ScorecastError
 from dashboard.store.once import Once
 from dashboard.store.scripts import Scripts, sharing
 from dashboard.values import MAX_SCORE, Board, Mark, Result, Score
@@ -107,20 +107,20 @@ class Scores:
         more.
         """
         _check_size(scores)
-        for _ in range(ATTEMPTS):
-            results = self._submit(self._board(board, as_operator=as_operator), scores, once)
-            if results is None:
-                continue
-            if once is None or not once.replayed:
-                self.accepted += sum(isinstance(result, Result) for result in results)
+        known = self._board(board, as_operator=as_operator)
+        try:
+            if known.settings.shards is not None and self._sharded is not None:
+                results = self._sharded.submit(known, scores, once)
+            else:
+                plan, replies = self._run(board, scores, None, once, as_operator=as_operator)
+                results = plan.read(replies)
+        except BoardNotFound:  # deleted since it was remembered: begin anew, as with any board
+            self._boards.forget(board)
+            return self.submit(board, scores, as_operator=as_operator, once=once)
+        if once is not None and once.replayed:
             return results
-        raise restless(board)
-
-    def _submit(self, known: Board, scores: Sequence[Score], once: Once | None) -> list[Result | ScorecastError] | None:
-        if known.settings.shards is not None and self._sharded is not None:
-            return self._sharded.submit(known, scores, once)
-        done = self._run(known, scores, None, once)
-        return None if done is None else done[0].read(done[1])
+        self.accepted += sum(isinstance(result, Result) for result in results)
+        return results
 
     def load(self, board: str, scores: Sequence[Score], mark: Mark) -> dict[int, ScorecastError]:
         """Apply up to BATCH scores of history (never too late) and move the mark, both or neither.
@@ -129,18 +129,14 @@ class Scores:
         `mark.expected` (nothing happened), and as `submit`. One round trip, and half of its cost: no rank is looked up.
         """
         _check_size(scores)
-        for _ in range(ATTEMPTS):
-            refused = self._load(self._board(board, as_operator=True), scores, mark)
-            if refused is not None:
-                self.accepted += len(scores) - len(refused)
-                return refused
-        raise restless(board)
-
-    def _load(self, known: Board, scores: Sequence[Score], mark: Mark) -> dict[int, ScorecastError] | None:
+        known = self._boards.ensure(board)
         if known.settings.shards is not None and self._sharded is not None:
-            return self._sharded.load(known, scores, mark)
-        done = self._run(known, scores, mark, None)
-        return None if done is None else done[0].refused(done[1])
+            refused = self._sharded.load(known, scores, mark)
+        else:
+            plan, replies = self._run(board, scores, mark)
+            refused = plan.refused(replies)
+        self.accepted += len(scores) - len(refused)
+        return refused
 
     def _board(self, name: str, *, as_operator: bool) -> Board:
         known = self._boards.ensure(name)
@@ -151,10 +147,21 @@ class Scores:
         return known
 
     def _run(
-        self, known: Board, scores: Sequence[Score], mark: Mark | None, once: Once | None
-    ) -> tuple[Plan, Sequence[Any]] | None:
-        """Apply a batch to one board, or shard; None where it is no longer as remembered."""
+        self,
+        board: str,
+        scores: Sequence[Score],
+        mark: Mark | None,
+        once: Once | None = None,
+        *,
+        as_operator: bool = True,
+        of: str | None = None,
+    ) -> tuple[Plan, Sequence[Any]]:
+        """`of`: the life of the board whose shard it is. Raises BoardNotFound where it is not, or a board got shards."""
         for _ in range(ATTEMPTS):
+            known = self._board(board, as_operator=as_operator)
+            parted = known.settings.shards is not None and scores and self._sharded is not None
+            if parted or known.settings.of != of:
+                raise BoardNotFound(f"The board {board!r} was made anew.")
             plan = Plan(known, scores, self._clock.now_ms(), mark, once)
             with sharing(known.settings.key):
                 reply = self._scripts.write(plan.script, plan.keys, plan.args)
@@ -169,11 +176,10 @@ class Scores:
                 case b"clock":
                     self._clock.correct(int(reply[1]))
                 case b"revision":
-                    self._boards.forget(known.name)
-                    return None
+                    self._boards.forget(board)
                 case b"mark":
                     raise MarkMoved("Another writer took this import further.", mark=reply[1].decode())
-        raise restless(known.name)
+        raise restless(board)
 
     def mark(self, board: str, id: str) -> str:
         """An import's stored place, '' if it has not begun. One round trip."""

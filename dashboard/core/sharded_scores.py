@@ -5,9 +5,10 @@ Owns: splitting a batch, making one answer of those of the shards. Leaves to oth
 Where the store goes away in between, nothing is acknowledged, and those before have counted: send such a batch with ids.
 """
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from dashboard.core.boards import Boards
 from dashboard.core.plans import Move, Plan
@@ -17,8 +18,15 @@ from dashboard.errors import MarkMoved, ScorecastError, StoreUnavailable
 from dashboard.store.once import Once
 from dashboard.values import Board, Mark, Result, Score
 
-Done = tuple[Plan, Sequence[Any]] | None
-Run = Callable[[Board, Sequence[Score], Mark | None, Once | None], Done]
+
+class Run(Protocol):
+    """Applies a batch to one board; `of`: the life of the board whose shard it is. Raises BoardNotFound where it is not."""
+
+    def __call__(
+        self, board: str, scores: Sequence[Score], mark: Mark | None, once: Once | None, *, of: str | None = None
+    ) -> tuple[Plan, Sequence[Any]]: ...
+
+
 ATTEMPTS = 20
 
 
@@ -30,10 +38,8 @@ class ShardedScores:
         self._rankings = rankings
         self._run = run
 
-    def submit(self, board: Board, scores: Sequence[Score], once: Once | None) -> list[Result | ScorecastError] | None:
-        """As Scores.submit; None where the board was deleted meanwhile, and what had counted with it. One round trip for each
-        shard that has a part, with `once` for every one, and one for ranks.
-        """
+    def submit(self, board: Board, scores: Sequence[Score], once: Once | None) -> list[Result | ScorecastError]:
+        """As Scores.submit. One round trip for each shard that has a part, with `once` for every one, and one for ranks."""
         results: list[Result | ScorecastError] = [StoreUnavailable("")] * len(scores)
         moves: dict[int, tuple[int, Move]] = {}
         replayed = []
@@ -41,10 +47,9 @@ class ShardedScores:
             if not mine and once is None:
                 continue
             again = None if once is None else Once(once.digest, once.print)
-            done = self._part(board, shard, [scores[i] for i in mine], None, again)
-            if done is None:
-                return None
-            plan, replies = done
+            plan, replies = self._run(
+                self._boards.inner(board)[shard].name, [scores[i] for i in mine], None, again, of=board.life
+            )
             replayed.append(again is not None and again.replayed)
             for i, result in zip(mine, plan.read(replies), strict=True):
                 results[i] = result
@@ -53,34 +58,29 @@ class ShardedScores:
             once.replayed = all(replayed)
         return self._ranked(board, results, moves)
 
-    def load(self, board: Board, scores: Sequence[Score], mark: Mark) -> dict[int, ScorecastError] | None:
-        """As Scores.load: every shard moves its mark. A shard that has come further before its writer died, and only it, is
-        passed over. None as of `submit`. One round trip for each shard.
+    def load(self, board: Board, scores: Sequence[Score], mark: Mark) -> dict[int, ScorecastError]:
+        """As Scores.load. The board has the import's mark, each shard how far it has come in the file; what a shard took before
+        its writer died is not given to it again. One round trip for each shard that has a part, and two more.
         """
+        if (stored := self._boards.mark(board.name, mark.id)) != mark.expected:
+            raise MarkMoved("Another writer took this import further.", mark=stored)
         refused: dict[int, ScorecastError] = {}
+        begin, end = _place(mark.expected), _place(mark.next)
         for shard, mine in enumerate(self._split(board, scores)):
+            if begin == end and not mine:
+                continue
+            inner = self._boards.inner(board)[shard].name
             try:
-                done = self._part(board, shard, [scores[i] for i in mine], mark, None)
+                plan, replies = self._run(
+                    inner, [scores[i] for i in mine], Mark(mark.id, begin, end), None, of=board.life
+                )
             except MarkMoved as moved:
-                if moved.evidence["mark"] != mark.next:
+                if moved.evidence["mark"] != end:
                     raise
                 continue
-            if done is None:
-                return None
-            refused |= {mine[n]: error for n, error in done[0].refused(done[1]).items()}
+            refused |= {mine[n]: error for n, error in plan.refused(replies).items()}
+        self._run(board.name, [], mark, None)
         return refused
-
-    def _part(self, board: Board, shard: int, scores: Sequence[Score], mark: Mark | None, once: Once | None) -> Done:
-        """One shard's part, None where that board is no more."""
-        for _ in range(ATTEMPTS):
-            inner = self._boards.inner(board)
-            done = self._run(inner[shard], scores, mark, once) if inner else None
-            if done is not None:
-                return done
-            if not self._boards.is_same(board):
-                return None
-            board = self._boards.get(board.name)
-        raise StoreUnavailable(f"The board {board.name!r} keeps changing; try again.")
 
     def _split(self, board: Board, scores: Sequence[Score]) -> list[list[int]]:
         """Of each shard which scores are its."""
@@ -132,4 +132,11 @@ class ShardedScores:
             if counts is not None:
                 return counts
             board = self._boards.get(board.name)
+            if board.settings.shards is None:
+                break
         raise StoreUnavailable("The board keeps changing; the scores were taken, their ranks are not known.")
+
+
+def _place(mark: str) -> str:
+    """How far in the file a mark is: what is corrected in it later, such as how many rows were refused, moves nothing."""
+    return str(json.loads(mark)["end"]) if mark else ""
