@@ -108,15 +108,15 @@ class Scores:
         """
         _check_size(scores)
         known = self._board(board, as_operator=as_operator)
-        if known.settings.shards is not None and self._sharded is not None:
-            try:
+        try:
+            if known.settings.shards is not None and self._sharded is not None:
                 results = self._sharded.submit(known, scores, once)
-            except BoardNotFound:  # deleted since it was remembered: begin anew, as with any board
-                self._boards.forget(board)
-                return self.submit(board, scores, as_operator=as_operator, once=once)
-        else:
-            plan, replies = self._run(board, scores, None, once, as_operator=as_operator)
-            results = plan.read(replies)
+            else:
+                plan, replies = self._run(board, scores, None, once, as_operator=as_operator)
+                results = plan.read(replies)
+        except BoardNotFound:  # deleted since it was remembered: begin anew, as with any board
+            self._boards.forget(board)
+            return self.submit(board, scores, as_operator=as_operator, once=once)
         if once is not None and once.replayed:
             return results
         self.accepted += sum(isinstance(result, Result) for result in results)
@@ -154,9 +154,14 @@ class Scores:
         once: Once | None = None,
         *,
         as_operator: bool = True,
+        of: str | None = None,
     ) -> tuple[Plan, Sequence[Any]]:
+        """`of`: the life of the board whose shard it is. Raises BoardNotFound where it is not, or a board got shards."""
         for _ in range(ATTEMPTS):
             known = self._board(board, as_operator=as_operator)
+            parted = known.settings.shards is not None and scores and self._sharded is not None
+            if parted or known.settings.of != of:
+                raise BoardNotFound(f"The board {board!r} was made anew.")
             plan = Plan(known, scores, self._clock.now_ms(), mark, once)
             with sharing(known.settings.key):
                 reply = self._scripts.write(plan.script, plan.keys, plan.args)
