@@ -76,6 +76,10 @@ class Boards:
             raise BoardNotFound(f"There is no board {name!r}. PUT it, or post its first score.")
         return board
 
+    def remembered(self, name: str) -> Board | None:
+        """The board as remembered, None where it is not. No round trip."""
+        return self._known.get(name)
+
     def ensure(self, name: str, settings: BoardSettings | None = None) -> Board:
         """The board; made with `settings` (or the defaults) where it is absent. No round trip if remembered.
 

@@ -15,7 +15,7 @@ from dashboard.core.plans import Plan
 from dashboard.errors import Forbidden, InvalidInput, MarkMoved, ScorecastError
 from dashboard.store.once import Once
 from dashboard.store.scripts import Scripts, sharing
-from dashboard.values import MAX_SCORE, Mark, Result, Score
+from dashboard.values import MAX_SCORE, Board, Mark, Result, Score
 
 BATCH = 1000
 """Most scores in one call: about 10 ms of the store's time."""
@@ -83,6 +83,12 @@ def clean_data(value: object) -> str | None:
     return text
 
 
+def check_writer(board: Board, *, as_operator: bool) -> None:
+    """Raises Forbidden where the board takes scores from operators only, and this is none."""
+    if board.settings.writers == "operators" and not as_operator:
+        raise Forbidden(f"The board {board.name!r} takes scores from operators only: send OPERATOR_KEY as X-API-Key.")
+
+
 class Scores:
     """Writes scores to boards."""
 
@@ -103,11 +109,25 @@ class Scores:
         IdempotencyConflict, StoreUnavailable (nothing was acknowledged). One round trip; a board's first score takes four
         more.
         """
-        plan, replies = self._run(board, scores, None, once, as_operator=as_operator)
+        return self._results(*self._run(board, scores, None, once, as_operator=as_operator))
+
+    def remembered(self, board: str) -> Board | None:
+        """The board, if this process remembers it. No round trip."""
+        return self._boards.remembered(board)
+
+    def plan(self, board: Board, scores: Sequence[Score], mark: Mark | None = None, once: Once | None = None) -> Plan:
+        """The call that applies scores to a board as it is remembered. Whoever makes it hands the reply to `read`."""
+        return Plan(board, scores, self._clock.now_ms(), mark, once)
+
+    def read(self, plan: Plan, reply: Sequence[Any]) -> list[Result | ScorecastError] | None:
+        """The results of a plan; None where the board's picture was out of date: nothing happened, plan anew."""
+        replies = self._settle(plan, reply)
+        return None if replies is None else self._results(plan, replies)
+
+    def _results(self, plan: Plan, replies: Sequence[Any]) -> list[Result | ScorecastError]:
         results = plan.read(replies)
-        if once is not None and once.replayed:
-            return results
-        self.accepted += sum(isinstance(result, Result) for result in results)
+        if plan.once is None or not plan.once.replayed:
+            self.accepted += sum(isinstance(result, Result) for result in results)
         return results
 
     def load(self, board: str, scores: Sequence[Score], mark: Mark) -> dict[int, ScorecastError]:
@@ -134,28 +154,33 @@ class Scores:
             raise InvalidInput(f"at most {BATCH} scores at once", ("/scores", f"at most {BATCH} items"))
         for _ in range(ATTEMPTS):
             known = self._boards.ensure(board)
-            if known.settings.writers == "operators" and not as_operator:
-                raise Forbidden(
-                    f"The board {board!r} takes scores from operators only: send OPERATOR_KEY as X-API-Key."
-                )
-            plan = Plan(known, scores, self._clock.now_ms(), mark, once)
+            check_writer(known, as_operator=as_operator)
+            plan = self.plan(known, scores, mark, once)
             with sharing(known.settings.key):
                 reply = self._scripts.write(plan.script, plan.keys, plan.args)
-            match reply[0]:
-                case b"ok":
-                    return plan, reply[2:]
-                case b"again" if once is not None:
-                    once.replayed = True
-                    return plan, reply[2:]
-                case b"conflict" if once is not None:
-                    raise once.conflict()
-                case b"clock":
-                    self._clock.correct(int(reply[1]))
-                case b"revision":
-                    self._boards.forget(board)
-                case b"mark":
-                    raise MarkMoved("Another writer took this import further.", mark=reply[1].decode())
+            replies = self._settle(plan, reply)
+            if replies is not None:
+                return plan, replies
         raise restless(board)
+
+    def _settle(self, plan: Plan, reply: Sequence[Any]) -> Sequence[Any] | None:
+        """One reply per score that was sent; None where the picture was out of date, and nothing happened."""
+        once = plan.once
+        match reply[0]:
+            case b"ok":
+                return reply[2:]
+            case b"again" if once is not None:
+                once.replayed = True
+                return reply[2:]
+            case b"conflict" if once is not None:
+                raise once.conflict()
+            case b"clock":
+                self._clock.correct(int(reply[1]))
+            case b"revision":
+                self._boards.forget(plan.board.name)
+            case b"mark":
+                raise MarkMoved("Another writer took this import further.", mark=reply[1].decode())
+        return None
 
     def mark(self, board: str, id: str) -> str:
         """An import's stored place, '' if it has not begun. One round trip."""

@@ -109,7 +109,7 @@ class Oracle(RuleBasedStateMachine):
     def submit(self, batch: list[tuple[str, int, int, Any]], known: str) -> None:
         scores = [self.score(*item) for item in batch]
         if known == "ids":
-            scores = [replace(score, id=uuid.uuid4().hex) for score in scores]
+            scores = [score._replace(id=uuid.uuid4().hex) for score in scores]
         version = self.mine.version
         once = Once(uuid.uuid4().hex * 2, "print") if known == "key" else None
         results = self.parts.scores.submit(self.board, scores, once=once)
@@ -134,7 +134,7 @@ class Oracle(RuleBasedStateMachine):
             return
         score, answer = self.sent[which % len(self.sent)]
         if other:
-            again = self.parts.scores.submit(self.board, [replace(score, player=score.player + "'")])[0]
+            again = self.parts.scores.submit(self.board, [score._replace(player=score.player + "'")])[0]
             assert isinstance(again, IdempotencyConflict)
             return
         again = self.parts.scores.submit(self.board, [score])[0]

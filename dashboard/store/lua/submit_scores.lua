@@ -104,7 +104,7 @@ local function take(player, score, at, where, more)
     if why then
       local id = redis.call('XADD', review, '*', 'player', player, 'score', text(score), 'at', text(at),
         'more', more.raw or '', 'why', why)
-      return {held, before, before, 0, redis.call('ZCARD', ranking), stored[9] or '0-0', id}
+      return {held, before, before, 0, redis.call('ZCARD', ranking), position or stored[9] or '0-0', id}
     end
   end
   for _, move in ipairs(moves) do
@@ -122,7 +122,8 @@ local function take(player, score, at, where, more)
   end
   if aside then
     rewritten[player] = aside
-    return not quiet and {text(first.run.score), -1, -1, changed, redis.call('ZCARD', ranking), stored[9] or '0-0'} or nil
+    return not quiet
+      and {text(first.run.score), -1, -1, changed, redis.call('ZCARD', ranking), position or stored[9] or '0-0'} or nil
   end
   position = redis.call('XADD', events, 'MAXLEN', '~', EVENTS, '*', 'player', player, 'score', text(score),
     'held', text(first.run.score), 'at', text(at))
