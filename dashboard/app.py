@@ -87,7 +87,7 @@ class Server:
         door = Door(parts.limits, guard)
         retries = Retries(parts.claims, door, settings.secret_key)
         ingest = Ingest(parts.scores, guard, door, retries)
-        self._pipe, self._protocol = _hot_lane(settings, parts, ingest, door)
+        self._pipe, self._desk, self._protocol = _hot_lane(settings, parts, ingest, door)
         api = make_api(parts.boards, ingest, parts.rankings, parts.analytics, parts.rewind, guard, door)
         cookies = RedisSessions(parts.sessions, plain=settings.is_loopback)
         self._flask = web.make_flask(
@@ -213,20 +213,27 @@ class Server:
                     "Scores accepted by this process.",
                     lambda: self._parts.scores.accepted,
                 ),
+                "scorecast_hot_requests_total": (
+                    "Posts of scores that were answered in the event loop.",
+                    lambda: self._desk.answered if self._desk else 0,
+                ),
             },
         )
 
 
-def _hot_lane(settings: Settings, parts: Parts, ingest: Ingest, door: Door) -> tuple["Pipe | None", type | None]:
-    """The connection and the protocol of the hot lane; None where scores take the plain way only: in threads, with limits
+def _hot_lane(
+    settings: Settings, parts: Parts, ingest: Ingest, door: Door
+) -> tuple["Pipe | None", HotDesk | None, type | None]:
+    """The connection, the desk and the protocol of the hot lane; None where scores go the plain way: in threads, with limits
     for scores (one trip more), where a replica is waited for, and over TLS.
     """
     if settings.async_mode != "eventlet" or door.counts_scores or settings.durability == "replicated":
-        return None, None
+        return None, None, None
     if parts.url.startswith("rediss:"):
-        return None, None
+        return None, None, None
     from dashboard.wire.http_lane import Lane, later, make_protocol
     from dashboard.wire.pipe import Pipe as RedisPipe
 
     pipe = RedisPipe(partial(dial, connect(parts.url)), {Plan.script: parts.scripts.source(Plan.script)}, as_error)
-    return pipe, make_protocol(Lane(HotDesk(ingest, Intake(parts.scores, pipe, later), door)))
+    desk = HotDesk(ingest, Intake(parts.scores, pipe, later), door)
+    return pipe, desk, make_protocol(Lane(desk))

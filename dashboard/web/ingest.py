@@ -69,6 +69,7 @@ class HotDesk:
         self._ingest = ingest
         self._intake = intake
         self._counted = door.counts_scores
+        self.answered = 0
 
     def admit(self, head: Head) -> Admitted | None:
         """None where Flask's view is to see it."""
@@ -90,6 +91,7 @@ class HotDesk:
             return False
 
         def written(results: Results | Exception | None) -> None:
+            self.answered += 1
             done(None if results is None else _answered(is_batch, items, results))
 
         return bool(good) and self._intake.add(admitted.board, good, written, as_operator=admitted.as_operator)  # type: ignore[arg-type]
