@@ -111,6 +111,10 @@ class Boards:
         board = self.get(name)
         return [inner.name for inner in self.inner(board)] if board.settings.shards is not None else [name]
 
+    def remembered(self, name: str) -> Board | None:
+        """The board as remembered, None where it is not. No round trip."""
+        return self._known.get(name)
+
     def ensure(self, name: str, settings: BoardSettings | None = None) -> Board:
         """The board; made with `settings` (or the defaults) where it is absent. No round trip if remembered.
 
