@@ -114,14 +114,14 @@ class Plan:
                 continue
             held, rank, before, changed, players, position, *review = reply
             self.results[index] = Result(
-                player=score.player,
-                score=number(held) if held != b"" else None,
-                rank=None if rank == -1 else int(rank),
-                previous_rank=None if before == -1 else int(before),
-                changed=bool(changed),
-                players=int(players),
-                position=_text(position),
-                review=_text(review[0]) if review and review[0] else None,
+                score.player,
+                number(held) if held != b"" else None,
+                None if rank == -1 else int(rank),
+                None if before == -1 else int(before),
+                changed != 0,
+                int(players),
+                _text(position),
+                _text(review[0]) if review and review[0] else None,
             )
             if len(review) > 1:
                 self.moves[index] = _move(score.player.encode(), held, review[1:])

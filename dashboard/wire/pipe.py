@@ -34,7 +34,7 @@ class Line(Protocol):
 
 
 class _Call(NamedTuple):
-    source: bytes
+    source: str
     tail: bytes
     length: int
     until_s: float
@@ -57,7 +57,7 @@ class Pipe:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._dial = dial
-        self._scripts = {name: (text.encode(), _bulk([_sha(text)])) for name, text in scripts.items()}
+        self._scripts = {name: (text, _bulk([_sha(text)])) for name, text in scripts.items()}
         self._as_error = as_error
         self._timeout_s = timeout_s
         self._clock = clock
@@ -84,7 +84,7 @@ class Pipe:
         self._open = False
         self._lose(ConnectionError("closed"))
 
-    def call(self, script: str, keys: Iterable[str], args: Iterable[str | int | bytes], done: Done) -> None:
+    def call(self, script: str, keys: Iterable[str], args: Iterable[str | int], done: Done) -> None:
         """Call a script at the next `push`. `done` gets the reply, or an exception: Redis' own error, or ConnectionError
         where the connection broke or was silent for `timeout_s`; the call may then have been run. Only while `ready`.
         """
@@ -235,10 +235,11 @@ def _nothing() -> None:
     """The hub marks the descriptor as closed; we notice by ourselves."""
 
 
-def _bulk(parts: Iterable[str | int | bytes]) -> bytes:
+def _bulk(parts: Iterable[str | int]) -> bytes:
     """The parts of a command as RESP, without its first line."""
     out = []
     for part in parts:
-        data = part if isinstance(part, bytes) else str(part).encode()
-        out.append(b"$%d\r\n%b\r\n" % (len(data), data))
-    return b"".join(out)
+        text = part if type(part) is str else str(part)
+        size = len(text) if text.isascii() else len(text.encode())
+        out.append(f"${size}\r\n{text}\r\n")
+    return "".join(out).encode()

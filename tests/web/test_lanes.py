@@ -15,7 +15,7 @@ import pytest
 import redis
 import requests
 
-from tests.conftest import ServerProcess
+from tests.conftest import ServerProcess, Start
 from tests.store.hold import wait_until
 from tests.web.raw import Answer, Line, chunked, request
 
@@ -248,9 +248,9 @@ def test_the_answer_comes_though_the_client_has_finished_sending(url: str, board
         assert line.over
 
 
-def test_scores_that_come_while_the_store_loses_its_scripts_count_once(
-    url: str, servers: Callable[[str], ServerProcess], board: str
-) -> None:
+def test_scores_that_come_while_the_store_loses_its_scripts_count_once(start_server: Start, board: str) -> None:
+    server = start_server("--workers", "0")
+    url = server.url
     requests.put(f"{url}/api/v1/boards/{board}", json={"rule": "sum"}, timeout=10)
     acknowledged, over = [0] * 4, threading.Event()
 
@@ -265,7 +265,7 @@ def test_scores_that_come_while_the_store_loses_its_scripts_count_once(
     threads = [threading.Thread(target=post, args=(index,)) for index in range(4)]
     for thread in threads:
         thread.start()
-    with redis.Redis(unix_socket_path=str(servers("eventlet").data_dir / "store/valkey.sock")) as store:
+    with redis.Redis(unix_socket_path=str(server.data_dir / "store/valkey.sock")) as store:
         for _ in range(10):
             target = sum(acknowledged) + 20
             wait_until(lambda target=target: sum(acknowledged) >= target)  # type: ignore[misc]
