@@ -1,10 +1,11 @@
 """What a large board costs: microseconds of the store's own time per call, and bytes of its memory per player.
 
-    .venv/bin/python bench/boards.py [--players 1000000] [--calls 5000] [--kind first]
+    .venv/bin/python bench/boards.py [--players 1000000] [--calls 5000] [--kind first] [--shards 4]
 
 Each kind of board is filled through the product (batches of 1,000 scores), then asked through it. Times are the store's
-(`INFO latencystats`, percentiles of EVALSHA), so neither the network nor Python is in them; memory is the growth of
-`used_memory` while the board was filled. The store is the embedded one, in a folder of its own, without its file synced.
+(`INFO latencystats`, percentiles of EVALSHA), so neither the network nor Python is in them; with shards a call takes several
+scripts, and the time is that of one of them. Memory is the growth of `used_memory` while the board was filled. The store is the
+embedded one, in a folder of its own, without its file synced.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -36,10 +38,11 @@ BATCH = 1000
 class Board:
     """One board, its players and what is asked of it."""
 
-    def __init__(self, parts: Parts, kind: str, players: int, line: LivingLine) -> None:
+    def __init__(self, parts: Parts, kind: str, players: int, shards: int | None, line: LivingLine) -> None:
         self._parts = parts
         self._kind = kind
         self._players = players
+        self._settings = replace(KINDS[kind], shards=shards)
         self._line = line
         self._random = random.Random(7)
         self.name = f"bench-{kind.replace(', ', '-').replace(' ', '-')}"
@@ -48,13 +51,13 @@ class Board:
     def fill(self) -> float:
         """Bytes of memory per player."""
         client = self._parts.client
-        self._parts.boards.put(self.name, KINDS[self._kind])
+        self._parts.boards.put(self.name, self._settings)
         before = client.info("memory")["used_memory"]
         place = ""
         for start in range(0, self._players, BATCH):
             scores = [self._score(n) for n in range(start, min(start + BATCH, self._players))]
-            self._parts.scores.load(self.name, scores, Mark("fill", place, str(start + 1)))
-            place = str(start + 1)
+            self._parts.scores.load(self.name, scores, Mark("fill", place, f'{{"end": {start}}}'))
+            place = f'{{"end": {start}}}'
             self._line.say(f"{self._kind}: {start + len(scores):,} of {self._players:,} players")
         return float(client.info("memory")["used_memory"] - before) / self._players
 
@@ -92,6 +95,7 @@ def main() -> None:
     parser.add_argument("--players", type=int, default=1_000_000)
     parser.add_argument("--calls", type=int, default=5_000)
     parser.add_argument("--kind", action="append", choices=KINDS, help="only this one; may be repeated")
+    parser.add_argument("--shards", type=int, help="spread each board over so many")
     given = parser.parse_args()
     line = LivingLine(sys.stderr)
     began = time.monotonic()
@@ -100,7 +104,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             settings = Settings(_env_file=None, data_dir=Path(folder), durability="everysec")  # type: ignore[call-arg]
             with open_parts(settings) as parts:
-                board = Board(parts, kind, given.players, line)
+                board = Board(parts, kind, given.players, given.shards, line)
                 bytes_each = board.fill()
                 figures = {name: board.measure(call, given.calls) for name, call in board.calls().items()}
         line.end()

@@ -141,9 +141,9 @@ class BoardConflict(ScorecastError):
 
 
 class KeyConflict(ScorecastError):
-    """The key that a board shares with other programs does not hold a sorted set."""
+    """The key that a board shares with other programs does not hold a sorted set, or lies elsewhere in a cluster."""
 
-    code, title = "key-conflict", "Key holds something else"
+    code, title = "key-conflict", "Key cannot be used"
 
 
 class PlayerNotFound(ScorecastError):

@@ -35,6 +35,7 @@ from dashboard.core.rewind import Rewind
 from dashboard.core.scores import Scores
 from dashboard.core.seasons import Seasons
 from dashboard.core.sessions import Sessions
+from dashboard.core.sharded_rankings import ShardedRankings
 from dashboard.core.sql_users import SqlUsers
 from dashboard.core.streams import Streams
 from dashboard.core.tally import Tally
@@ -117,7 +118,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
         chronicle = Chronicle(sql)
         chronicle.prepare()
         boards = Boards(client, scripts, clock, chronicle, declared_only=settings.boards == "declared")
-        scores = Scores(scripts, boards, clock)
+        scores = Scores(scripts, boards, clock, ShardedRankings(client, scripts, boards))
         locks = Locks(client, scripts, connect(url, connections=64))
         hold = partial(locks.hold, ttl_s=LOCK_S)
         archive = Archive(sql)

@@ -71,6 +71,25 @@ class ScoreFormat:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A board that is merged, its scores times `weight`."""
+
+    board: str
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """What a merged board is made of. `how`: of the players of any board, or of those on all of them; `aggregate`: what
+    becomes of the scores that one has.
+    """
+
+    boards: tuple[Source, ...]
+    how: Literal["union", "intersection"] = "union"
+    aggregate: Literal["sum", "min", "max"] = "sum"
+
+
+@dataclass(frozen=True, slots=True)
 class BoardSettings:
     """How a board ranks. `late_s`: seconds after a period's end in which scores for it are still taken. `keep`: how
     many lengths of a period its ranking stays readable after the period ended. `min` and `max`: between them lies what a
@@ -78,6 +97,8 @@ class BoardSettings:
     for the score's id. `writers`: who may post scores. `key`: the sorted set in Redis that is the ranking, which other
     programs write too. `season`: when seasons begin, where `periods` has them. `format`: how scores are written.
     `groups`: what a group has, the sum of its members or the best of them. `cohorts`: how many players fill one.
+    `half_life_s`: in so long what a player holds halves. `merge`: of which boards this one is made.
+    `shards`: over how many sorted sets its players are spread.
     """
 
     order: Order = "desc"
@@ -97,9 +118,12 @@ class BoardSettings:
     id_s: int = 86_400
     key: str | None = None
     season: Season | None = None
+    half_life_s: int | None = None
     format: ScoreFormat = ScoreFormat()
     groups: Literal["sum", "best"] | None = None
     cohorts: int | None = None
+    merge: Merge | None = None
+    shards: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """As PUT takes them: what is not set is left out."""

@@ -7,6 +7,7 @@ itself. A bucket without scores has no entry: nothing came, nobody moved.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 from dashboard.core.boards import Boards, restless
@@ -14,6 +15,8 @@ from dashboard.core.buckets import HEAD, STEP_MS, STEP_S, Absent, noted_of
 from dashboard.core.calendars import pick_period
 from dashboard.core.chronicle import Chronicle
 from dashboard.core.clock import Clock
+from dashboard.core.decay import decayed
+from dashboard.core.merging import standings
 from dashboard.core.periods import FIRST_MS, Period, rfc3339
 from dashboard.core.runs import ranked
 from dashboard.errors import InvalidInput
@@ -54,6 +57,10 @@ class Analytics:
         """
         if step_s < STEP_S or step_s % STEP_S:
             raise InvalidInput(f"step is a multiple of {STEP_S} seconds", ("/step", f"a multiple of {STEP_S}"))
+        if self._boards.get(board).settings.shards is not None:
+            homes = self._boards.homes(board)
+            parts = [self.history(home, kind, from_ms=from_ms, to_ms=to_ms, step_s=step_s) for home in homes]
+            return _of_shards(self._boards.get(board), parts)
         for _ in range(ATTEMPTS):
             known = self._boards.get(board)
             now_ms = self._clock.now_ms()
@@ -66,7 +73,7 @@ class Analytics:
                 pipe.xrange(keys.history(board), count=1)
                 pipe.hlen(keys.aside(board))
                 top = pipe.zrevrange if known.settings.order == "desc" else pipe.zrange
-                top(keys.standings(board, period.id, known.settings.key)[0], 0, TOP - 1, withscores=True)
+                top(standings(known, period.id)[0], 0, TOP - 1, withscores=True)
                 pipe.time()
                 (revision, *last), entries, oldest, aside, rows, (seconds, _) = pipe.execute()
             if self._boards.is_current(known, revision):
@@ -110,8 +117,32 @@ def _ended(board: Board, last: Sequence[bytes | None], rows: Sequence[tuple[byte
     bucket, scores = (int(value or 0) for value in last)
     if not scores or (bucket + 1) * STEP_S > now_s:
         return []
-    top = tuple(Standing(row.rank, row.player, row.score) for row in ranked(board.settings, rows))
-    return [Pulse(1000 * STEP_S * bucket, scores, top)]
+    rows_then = decayed(board.settings, ranked(board.settings, rows), STEP_MS * (bucket + 1))
+    top = tuple(Standing(row.rank, row.player, row.score) for row in rows_then)
+    return [Pulse(STEP_MS * bucket, scores, top)]
+
+
+def _of_shards(board: Board, parts: Sequence[Sequence[Pulse]]) -> list[Pulse]:
+    """The buckets of all shards as one, with the first ten of what each last noted: of a shard nothing stands before its first
+    bucket in that time.
+    """
+    down, pulses = board.settings.order == "desc", []
+    last: list[Sequence[Standing]] = [()] * len(parts)
+    noted = sorted((pulse.at_ms, shard, pulse) for shard, part in enumerate(parts) for pulse in part)
+    for at_ms, group in groupby(noted, key=lambda entry: entry[0]):
+        scores = 0
+        for _, shard, pulse in group:
+            last[shard], scores = pulse.rows, scores + pulse.scores
+        rows = sorted((row for mine in last for row in mine), key=lambda row: (row.score, row.player), reverse=down)
+        top = rows[:TOP]
+        if board.settings.ties == "shared":
+            ranks = [1 + next(i for i, one in enumerate(top) if one.score == row.score) for row in top]
+        else:
+            ranks = list(range(1, len(top) + 1))
+        pulses.append(
+            Pulse(at_ms, scores, tuple(replace(row, rank=rank) for row, rank in zip(top, ranks, strict=True)))
+        )
+    return pulses
 
 
 def _joined(pulses: list[Pulse], step_ms: int) -> list[Pulse]:

@@ -18,6 +18,7 @@ from dashboard.core.clock import Clock
 from dashboard.core.periods import Period
 from dashboard.core.plans import TRUST_MS
 from dashboard.core.rankings import Rankings
+from dashboard.core.shards import outer_name
 from dashboard.errors import BoardNotFound, LockHeld, LockLost
 from dashboard.store import keys
 from dashboard.store.client import Client
@@ -58,18 +59,22 @@ class Archiving:
     def archive_due(self) -> int:
         """Archive every ranking whose period has taken its last late score; how many there were.
 
-        Raises StoreUnavailable, SourceUnavailable. Two round trips where nothing is due.
+        Raises StoreUnavailable, SourceUnavailable. Three round trips where nothing is due.
         """
-        names = self._boards.names()
+        names = self._boards.stored()
         with answering(), self._client.pipeline(transaction=False) as pipe:
             for name in names:
                 pipe.hkeys(keys.unarchived(name))
-                pipe.hget(keys.board(name), "revision")
             found = pipe.execute()
-        waiting = [
-            (name, ids, revision) for name, ids, revision in zip(names, found[::2], found[1::2], strict=True) if ids
-        ]
-        count = sum(self._archive_board(name, [id.decode() for id in ids], revision) for name, ids, revision in waiting)
+        waiting: dict[str, set[str]] = {}
+        for name, ids in zip(names, found, strict=True):
+            waiting.setdefault(outer_name(name), set()).update(id.decode() for id in ids)
+        with answering(), self._client.pipeline(transaction=False) as pipe:
+            for name in waiting:
+                pipe.hget(keys.board(name), "revision")
+            revisions = pipe.execute()
+        pairs = zip(waiting.items(), revisions, strict=True)
+        count = sum(self._archive_board(name, sorted(ids), revision) for (name, ids), revision in pairs if ids)
         if count:
             log.info("archive: %s rankings archived", count)
         return count
@@ -96,31 +101,40 @@ class Archiving:
         return [period for id in ids if (period := period_of(board, id)).end_ms + late_ms <= now_ms]
 
     def _copy(self, board: Board, period: Period, held: Held) -> bool:
-        with answering():
-            noted = self._client.hget(keys.unarchived(board.name), period.id)
+        homes = self._boards.homes(board.name)
+        with answering(), self._client.pipeline(transaction=False) as pipe:
+            for name in homes:
+                pipe.hget(keys.unarchived(name), period.id)
+            noted = {name: found for name, found in zip(homes, pipe.execute(), strict=True) if found is not None}
         over_ms = kept_until_ms(board.settings, period)
-        if noted is None or over_ms is None:
+        if not noted or over_ms is None:
             return False
-        now_ms = self._clock.now_ms()
+        now_ms, version = self._clock.now_ms(), sum(map(int, noted.values()))
         if over_ms <= now_ms:  # history, of which more may be on its way
             over_ms = now_ms + over_ms - period.end_ms
         was = self._archive.find(board.name, board.life, period.id)
-        if was is not None and was.version != int(noted) and self._began_anew(board, was):
+        if was is not None and was.version != version and self._began_anew(board, was):
             log.warning("archive of %s: %s had expired; what came since is not archived", board.name, period.id)
-        elif was is None or was.version != int(noted):
-            ranking = Archived(board.name, board.life, period.id, held.fence, int(noted), 0)
-            while rows := self._rankings.rows(board, period.id, PART, "at", ranking.players):
+        elif was is None or was.version != version:
+            ranking = Archived(board.name, board.life, period.id, held.fence, version, 0)
+            for rows in self._rankings.scan(board, period.id, PART):
                 held.check()
                 self._archive.add(ranking, ranking.players + 1, rows)
                 ranking = replace(ranking, players=ranking.players + len(rows))
             self._archive.finish(ranking, self._clock.now_ms())
-        names = [keys.unarchived(board.name), *keys.standings(board.name, period.id)]
-        return bool(self._scripts.write("close_ranking", names, [period.id, noted, over_ms]))
+        closed = []
+        for name, at in noted.items():
+            names = [keys.unarchived(name), *keys.standings(name, period.id)]
+            closed.append(bool(self._scripts.write("close_ranking", names, [period.id, at, over_ms])))
+        return all(closed)
 
     def _began_anew(self, board: Board, was: Archived) -> bool:
         """Whether the ranking had expired, and is not the archived one with changes: those who led there are missing."""
         led = [row.player for row in self._archive.rows(was, 1, LED)]
-        here = {row.player for row in self._rankings.rows(board, was.period, 0, "players", *led)}
-        with answering():
-            aside = {player.decode() for player in self._client.hkeys(keys.aside(board.name))}
-        return not here.union(aside).issuperset(led)
+        here: set[str] = set()
+        for name in self._boards.homes(board.name):
+            home = self._boards.get(name)
+            here |= {row.player for row in self._rankings.rows(home, was.period, 0, "players", *led)}
+            with answering():
+                here |= {player.decode() for player in self._client.hkeys(keys.aside(name))}
+        return not here.issuperset(led)

@@ -9,12 +9,15 @@ import json
 import logging
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 from dashboard.core.calendars import open_periods
 from dashboard.core.chronicle import Chronicle
 from dashboard.core.clock import Clock
+from dashboard.core.merging import check_sources, refresh, standings
 from dashboard.core.periods import LAST_MS
+from dashboard.core.shards import inner_names, shard_of
 from dashboard.errors import (
     BoardConflict,
     BoardNotDeclared,
@@ -26,26 +29,28 @@ from dashboard.errors import (
 from dashboard.store import keys
 from dashboard.store.client import Client
 from dashboard.store.scripts import Scripts, answering
-from dashboard.values import Board, BoardSettings, Column, Review, ScoreFormat, Season
+from dashboard.values import Board, BoardSettings, Column, Merge, Review, ScoreFormat, Season, Source
 
 log = logging.getLogger(__name__)
 
-RE_RANKING = ("order", "rule", "ties", "columns", "key", "groups", "cohorts")
+RE_RANKING = ("order", "rule", "ties", "columns", "key", "groups", "cohorts", "half_life_s", "merge", "shards")
 STORED = ("revision", "settings", "seasons", "life")
 ATTEMPTS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """How far a board has come: `number` rises with every change of ranks, `position` is its last event's id."""
+    """How far a board has come: `number` rises with every change of ranks, `positions` are the ids of its last events, one
+    for each shard.
+    """
 
     revision: str
     number: int
-    position: str
+    positions: tuple[str, ...]
     scores: int
 
 
-ABSENT = Version("", 0, "0-0", 0)
+ABSENT = Version("", 0, ("0-0",), 0)
 
 
 class Boards:
@@ -71,7 +76,7 @@ class Boards:
 
     def get(self, name: str) -> Board:
         """The board, as remembered or read. Raises BoardNotFound. At most one round trip."""
-        board = self._known.get(name) or self.read(name)
+        board = self.look(name)
         if board is None:
             raise BoardNotFound(f"There is no board {name!r}. PUT it, or post its first score.")
         return board
@@ -80,13 +85,43 @@ class Boards:
         """The board as remembered, None where it is not. No round trip."""
         return self._known.get(name)
 
+    def look(self, name: str) -> Board | None:
+        """The board, as remembered or read; None if absent. At most one round trip."""
+        return self._known.get(name) or self.read(name)
+
+    def inner(self, board: Board) -> list[Board]:
+        """The shards of a board, as boards, made where they are not there yet. No round trip if remembered."""
+        return [self._inner(board, name) for name in inner_names(board)]
+
+    def _inner(self, board: Board, name: str) -> Board:
+        for _ in range(ATTEMPTS):
+            wanted = replace(board.settings, shards=None)
+            known = self._known.get(name) or self.read(name)
+            if known is not None and known.settings == wanted:
+                return known
+            board = self.read(board.name) or board  # which of both is out of date?
+            if known is None or known.settings != replace(board.settings, shards=None):
+                self.put(name, replace(board.settings, shards=None))
+        raise restless(board.name)
+
+    def home(self, name: str, player: str) -> str:
+        """The board that holds a player: the shard of a sharded one. Raises BoardNotFound. No round trip if remembered."""
+        board = self.get(name)
+        shards = board.settings.shards
+        return name if shards is None else self.inner(board)[shard_of(player, shards)].name
+
+    def homes(self, name: str) -> list[str]:
+        """All boards that hold players of one. Raises BoardNotFound. No round trip if remembered."""
+        board = self.get(name)
+        return [inner.name for inner in self.inner(board)] if board.settings.shards is not None else [name]
+
     def ensure(self, name: str, settings: BoardSettings | None = None) -> Board:
         """The board; made with `settings` (or the defaults) where it is absent. No round trip if remembered.
 
         Raises BoardNotDeclared.
         """
         for _ in range(ATTEMPTS):
-            board = self._known.get(name) or self.read(name)
+            board = self.look(name)
             if board is not None:
                 return board
             if self._declared_only:
@@ -98,6 +133,8 @@ class Boards:
         """Declare or change a board; true if it is new. Raises BoardConflict where stored scores would be ranked anew."""
         if settings.key is not None:
             self._check_key(settings.key)
+        if settings.merge is not None:
+            check_sources(settings, settings.merge, self.look)
         for _ in range(ATTEMPTS):
             board = self.read(name)
             if board is not None and board.settings == settings:
@@ -105,25 +142,35 @@ class Boards:
             old = board.settings if board else settings
             fields = RE_RANKING if old.season is None else (*RE_RANKING, "season")
             changed = [field for field in fields if getattr(old, field) != getattr(settings, field)]
-            reply, written = self._write(name, board, settings, re_ranks=bool(changed))
+            re_ranks = bool(changed) and old.merge is None  # what is merged is made anew
+            if changed and board is not None and any(self.rankings(one)[1] for one in inner_names(board)):
+                raise self._re_ranked(name, changed)
+            reply, written = self._write(name, board, settings, re_ranks=re_ranks)
             if reply == b"ok":
                 return written, board is None
             if reply == b"scores":
-                raise BoardConflict(
-                    f"The board {name!r} has scores; changing {', '.join(changed)} would rank them anew. "
-                    "Make another board, or delete this one first.",
-                    fields=changed,
-                )
+                raise self._re_ranked(name, changed)
         raise restless(name)
+
+    @staticmethod
+    def _re_ranked(name: str, changed: list[str]) -> BoardConflict:
+        return BoardConflict(
+            f"The board {name!r} has scores; changing {', '.join(changed)} would rank them anew. "
+            "Make another board, or delete this one first.",
+            fields=changed,
+        )
 
     def delete(self, name: str) -> None:
         """Delete a board with all its scores and its history. Raises BoardNotFound. Four round trips, one transaction."""
+        for one in inner_names(self.get(name)):
+            with suppress(BoardNotFound):
+                self.delete(one)
         for _ in range(ATTEMPTS):
-            revision, periods = self.rankings(name)
+            revision, periods = self._own_rankings(name)
             others = (keys.events(name), keys.history(name), keys.marks(name), keys.audit(name), keys.aside(name))
             rankings = (key for id in periods for key in keys.standings(name, id))
             names = [keys.board(name), keys.periods(name), keys.review(name), keys.unarchived(name), keys.groups(name)]
-            names += [*others, *keys.tallied(name), *rankings]
+            names += [*self._merged(name), *others, *keys.tallied(name), *rankings]
             reply = self._scripts.write("delete_board", names, [keys.CHANGED, name, revision, len(periods)])
             self.forget(name)
             if reply == b"revision":
@@ -142,6 +189,14 @@ class Boards:
             return
         raise restless(name)
 
+    def _merged(self, name: str) -> list[str]:
+        """The keys that a board has where it is merged; what is of periods that are over goes by itself."""
+        board = self.look(name)
+        if board is None or board.settings.merge is None:
+            return []
+        ids = [period.id for period in open_periods(board, self._clock.now_ms())]
+        return [key for id in ids for key in (keys.merged(name, id), keys.merged_of(name, id))]
+
     def all(self) -> list[Board]:
         """All boards by name, with the number of players in their first period. Three round trips."""
         names = self.names()
@@ -153,6 +208,11 @@ class Boards:
 
     def names(self) -> list[str]:
         """The names of all boards, sorted. One round trip."""
+        with answering():
+            return sorted(name for raw in self._client.smembers(keys.BOARDS) if "/" not in (name := raw.decode()))
+
+    def stored(self) -> list[str]:
+        """The names of all boards that scores are written to: of a sharded one those of its shards. One round trip."""
         with answering():
             return sorted(raw.decode() for raw in self._client.smembers(keys.BOARDS))
 
@@ -188,22 +248,33 @@ class Boards:
         return False
 
     def versions(self, names: Sequence[str]) -> list[Version]:
-        """How far each board has come; ABSENT for one that does not exist. One round trip for all of them."""
+        """How far each board has come; ABSENT for one that does not exist. One round trip for all of them.
+
+        A sharded board that is not remembered yet looks as if it stood still.
+        """
+        boards = [self._known.get(name) for name in names]
+        asked = [[name, *(inner_names(board) if board else ())] for name, board in zip(names, boards, strict=True)]
         with answering(), self._client.pipeline(transaction=False) as pipe:
-            for name in names:
+            for name in (name for group in asked for name in group):
                 pipe.hmget(keys.board(name), "revision", "version", "position", "scores")
-            replies = pipe.execute()
-        return [
-            Version(r[0].decode(), int(r[1] or 0), (r[2] or b"0-0").decode(), int(r[3] or 0)) if r[0] else ABSENT
-            for r in replies
-        ]
+            replies = iter(pipe.execute())
+        return [_version([next(replies) for _ in group]) for group in asked]
 
     def periods(self, name: str) -> list[str]:
         """Ids of all periods that ever had a ranking. One round trip."""
         return self.rankings(name)[1]
 
     def rankings(self, name: str) -> tuple[str, list[str]]:
-        """A board's revision ('' where it is absent) with the ids of all periods that ever had a ranking. One round trip."""
+        """A board's revision ('' where it is absent) with the ids of all periods that ever had a ranking. One round trip, and
+        one for each shard.
+        """
+        revision, ids = self._own_rankings(name)
+        board = self.look(name) if revision else None
+        for inner in inner_names(board) if board else ():
+            ids = sorted({*ids, *self._own_rankings(inner)[1]})
+        return revision, ids
+
+    def _own_rankings(self, name: str) -> tuple[str, list[str]]:
         with answering(), self._client.pipeline(transaction=True) as pipe:
             pipe.hget(keys.board(name), "revision")
             pipe.smembers(keys.periods(name))
@@ -211,9 +282,12 @@ class Boards:
         return (revision or b"").decode(), sorted(raw.decode() for raw in ids)
 
     def mark(self, name: str, id: str) -> str:
-        """An import's stored place, '' if it has not begun. One round trip."""
+        """An import's stored place, '' if it has not begun; the earliest of all shards. One round trip for each."""
+        board = self.look(name)
         with answering():
-            return str((self._client.hget(keys.marks(name), id) or b"").decode())
+            found = [self._client.hget(keys.marks(one), id) for one in (inner_names(board) if board else []) or [name]]
+        marks = {(raw or b"").decode() for raw in found}
+        return marks.pop() if len(marks) == 1 else min(marks, key=_far)
 
     def _write(self, name: str, seen: Board | None, settings: BoardSettings, *, re_ranks: bool) -> tuple[bytes, Board]:
         """Store the settings if the board is still as `seen`. Listed before, so that a board that is stored is listed
@@ -242,13 +316,21 @@ class Boards:
 
     def _counted(self, boards: list[Board]) -> list[Board]:
         now_ms = self._clock.now_ms()
+        ids = [open_periods(board, now_ms)[0].id for board in boards]
+        for board, id in zip(boards, ids, strict=True):
+            with suppress(BoardConflict):
+                refresh(self._scripts, self, board, id)
         with answering(), self._client.pipeline(transaction=False) as pipe:
-            for board in boards:
-                id = open_periods(board, now_ms)[0].id
-                pipe.zcard(keys.standings(board.name, id, board.settings.key)[0])
-            counts = pipe.execute(raise_on_error=False)  # another program's key may hold anything
+            for board, id in zip(boards, ids, strict=True):
+                for name in inner_names(board) or ():
+                    pipe.zcard(keys.ranking(name, id))
+                if board.settings.shards is None:
+                    pipe.zcard(standings(board, id)[0])
+            found = iter(pipe.execute(raise_on_error=False))  # another program's key may hold anything
+        sizes = [[next(found) for _ in range(board.settings.shards or 1)] for board in boards]
+        counts = [sum(n for n in size if isinstance(n, int)) for size in sizes]
         return [
-            replace(board, players=n if isinstance(n, int) else 0, season_ends_ms=_season_ends(board, now_ms))
+            replace(board, players=n, season_ends_ms=_season_ends(board, now_ms))
             for board, n in zip(boards, counts, strict=True)
         ]
 
@@ -256,6 +338,26 @@ class Boards:
 def restless(board: str) -> StoreUnavailable:
     """What to raise where a board changed as often as it was looked at."""
     return StoreUnavailable(f"The board {board!r} keeps changing; try again.")
+
+
+def _version(replies: Sequence[Sequence[bytes | None]]) -> Version:
+    """Of a board's own fields, and those of its shards, which then count for it."""
+    (revision, *_), *inner = replies
+    if revision is None:
+        return ABSENT
+    said = inner or replies
+    positions = tuple((position or b"0-0").decode() for _, _, position, _ in said)
+    return Version(
+        revision.decode(),
+        sum(int(number or 0) for _, number, _, _ in said),
+        positions,
+        sum(int(scores or 0) for *_, scores in said),
+    )
+
+
+def _far(mark: str) -> tuple[int, bool]:
+    place = json.loads(mark or "{}")
+    return place.get("end", -1), place.get("done", False)
 
 
 def _season_ends(board: Board, now_ms: int) -> int | None:
@@ -272,6 +374,8 @@ def _parse(name: str, reply: Sequence[bytes | None]) -> Board | None:
     stored["columns"] = tuple(Column(**column) for column in stored.get("columns", ()))
     stored["review"] = Review(**stored["review"]) if stored.get("review") else None
     stored["season"] = Season(**stored["season"]) if stored.get("season") else None
+    if merge := stored.get("merge"):
+        stored["merge"] = Merge(**merge | {"boards": tuple(Source(**source) for source in merge["boards"])})
     stored["format"] = ScoreFormat(**stored.get("format", {}))
     starts = tuple(json.loads(seasons or b"[]"))
     return Board(name, BoardSettings(**stored), revision.decode(), (life or b"").decode(), starts)

@@ -47,14 +47,15 @@ class Exports:
         While scores change, no row that stays where it was is missing or stands twice. Raises BoardNotFound, InvalidInput
         (period). One or two round trips, and one for each PAGE_ROWS rows.
         """
-        at_ms = self._clock.now_ms() if at_ms is None else at_ms  # one period, whatever opens meanwhile
+        now_ms = self._clock.now_ms()  # one moment for all pages
+        at_ms = now_ms if at_ms is None else at_ms  # one period, whatever opens meanwhile
         names = tuple(column.name for column in self._boards.get(board).settings.columns)
-        first = self._rankings.top(board, kind, limit=PAGE_ROWS, at_ms=at_ms)
+        first = self._rankings.top(board, kind, limit=PAGE_ROWS, at_ms=at_ms, now_ms=now_ms)
         fields = (*FIRST, *map(_field, names), *LAST)
-        return Export(first.period, first.players, fields, self._parts(first, names, fields, form, at_ms))
+        return Export(first.period, first.players, fields, self._parts(first, names, fields, form, at_ms, now_ms))
 
     def _parts(
-        self, page: Page, names: Sequence[str], fields: Sequence[str], form: Format, at_ms: int
+        self, page: Page, names: Sequence[str], fields: Sequence[str], form: Format, at_ms: int, now_ms: int
     ) -> Iterator[tuple[int, bytes]]:
         write = _csv if form == "csv" else _ndjson
         head = _csv_lines([fields]) if form == "csv" else b""
@@ -65,7 +66,7 @@ class Exports:
             yield len(page.rows), head + write(page.rows, fields)
             if page.next is None:
                 return
-            page = self._rankings.top(page.board, kind, limit=PAGE_ROWS, cursor=page.next, at_ms=at_ms)
+            page = self._rankings.top(page.board, kind, limit=PAGE_ROWS, cursor=page.next, at_ms=at_ms, now_ms=now_ms)
             head = b""
 
 

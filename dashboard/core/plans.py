@@ -7,9 +7,11 @@ replies. Leaves to others: calling it, and again where the picture was out of da
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from dashboard.core.calendars import kept_until_ms, open_periods
+from dashboard.core.decay import check_decay
 from dashboard.core.periods import Period, rfc3339
 from dashboard.core.runs import check_columns, number, rules
 from dashboard.errors import (
@@ -54,6 +56,8 @@ class Plan:
         self._history = mark is not None
         self._ids: list[str] = []
         self.results: list[Result | ScorecastError] = []
+        self.moves: dict[int, Move] = {}
+        """By index what moved, where the board is a shard."""
         self.sent: list[int] = []
         current = open_periods(board, now_ms)
         self._rankings: dict[Period, int] = {period: i for i, period in enumerate(current, 1)}
@@ -69,6 +73,8 @@ class Plan:
             why: InvalidInput | None = None
             try:
                 check_columns(self._settings, score.columns)
+                check_decay(self._settings, score.score, score.match)
+                self._check_data(score)
                 where = usual if score.at_ms is None else self._find(score)
             except InvalidInput as refused:
                 if once is None and (score.id is None or not isinstance(refused, TooLate)):
@@ -83,13 +89,13 @@ class Plan:
         slot, until_ms = self._gains()
         self.keys = [
             *(keys.board(name), keys.events(name), keys.history(name), keys.periods(name), keys.marks(name)),
-            *(keys.aside(name), keys.review(name), keys.gains(name, slot)),
+            *(keys.aside(name), keys.review(name), keys.gains(name, board.life, slot)),
             *(key for period in self._rankings for key in keys.standings(name, period.id, board.settings.key)),
             keys.unarchived(name),
             *(keys.submitted(name, id) for id in self._ids),
             *([keys.answered(name, once.digest)] if once else ()),
         ]
-        self.args: list[str | int] = [board.revision, keys.CHANGED, name, rules(board.settings)]
+        self.args: list[str | int] = [board.revision, keys.CHANGED, name, rules(board.settings, inner="/" in name)]
         self.args += [max(now_ms - TRUST_MS, *(p.start_ms for p in current))]
         self.args += [min(now_ms + TRUST_MS, until_ms, *(p.end_ms for p in current)), len(current)]
         self.args += [len(self._rankings), *((mark.id, mark.expected, mark.next) if mark else ("", "", ""))]
@@ -115,8 +121,10 @@ class Plan:
                 changed != 0,
                 int(players),
                 _text(position),
-                _text(review[0]) if review else None,
+                _text(review[0]) if review and review[0] else None,
             )
+            if len(review) > 1:
+                self.moves[index] = _move(score.player.encode(), held, review[1:])
         return self.results
 
     def refused(self, replies: Sequence[Sequence[Any]]) -> dict[int, ScorecastError]:
@@ -148,9 +156,18 @@ class Plan:
             self._ids.append(score.id)
             more["print"] = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]
             more["id"] = len(self._ids)
+        if self._settings.half_life_s is not None and score.at_ms is not None:
+            more["over"] = open_periods(self.board, score.at_ms)[0].end_ms
         if why is not None:
             more["late"] = json.dumps([why.code, why.detail, why.errors])
         return json.dumps(more, ensure_ascii=False, separators=(",", ":")) if more else ""
+
+    def _check_data(self, score: Score) -> None:
+        if self._settings.key is not None and score.data is not None:
+            raise InvalidInput(
+                "Other programs write this board too, and would leave the data to scores that it did not come with: send none.",
+                ("/data", "not on this board"),
+            )
 
     def _gains(self) -> tuple[int, int]:
         """The span of time in which gains are added up, and its end."""
@@ -211,6 +228,21 @@ class Plan:
             f"{score.player!r} would leave +-{MAX_SCORE}, where sums stop being exact; the score was not counted.",
             ("/score", f"the sum leaves +-{MAX_SCORE}"),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What a score did in its first ranking: from which run to which, as (score, member); None where there is none."""
+
+    period: str
+    before: tuple[str, bytes] | None
+    now: tuple[str, bytes]
+
+
+def _move(player: bytes, held: bytes | int, fields: Sequence[bytes | int]) -> Move:
+    period, old, *prefixes = map(_text, fields)
+    before, now = (prefix.encode() + player for prefix in prefixes)
+    return Move(period, None if old == "" else (old, before), (_text(held), now))
 
 
 _PENDING = ScorecastError("not yet decided")

@@ -5,7 +5,8 @@ archive (`archive.py`). Every answer names the version of the board that it show
 step.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -14,9 +15,13 @@ from dashboard.core.boards import Boards, restless
 from dashboard.core.calendars import period_of, pick_period
 from dashboard.core.clock import Clock
 from dashboard.core.cursors import open_cursor, write_cursor
+from dashboard.core.decay import check_decay, decayed, halvings, moment_ms, weigh
+from dashboard.core.merging import refresh, standings
 from dashboard.core.periods import Period
 from dashboard.core.runs import check_columns, ranked, rules, standing, width
-from dashboard.errors import PlayerNotFound
+from dashboard.core.sharded_rankings import ShardedRankings
+from dashboard.core.shards import inner_names
+from dashboard.errors import BoardConflict, PlayerNotFound
 from dashboard.store import keys
 from dashboard.store.client import Client
 from dashboard.store.scripts import Scripts, answering, sharing
@@ -93,6 +98,7 @@ class Rankings:
         self._boards = boards
         self._clock = clock
         self._archive = archive
+        self._sharded = ShardedRankings(client, scripts, boards)
 
     def top(
         self,
@@ -102,14 +108,15 @@ class Rankings:
         limit: int = 10,
         cursor: str | None = None,
         at_ms: int | None = None,
+        now_ms: int | None = None,
     ) -> Page:
-        """Rows from the first, or from behind `cursor` (a page's `next`).
+        """Rows from the first, or from behind `cursor` (a page's `next`). `now_ms`: when scores that decay are looked at.
 
         A cursor remembers a row, not a number: scores that change elsewhere make it neither repeat nor skip a row that
         stayed where it was. Raises BoardNotFound, BadCursor, InvalidInput (period). One round trip.
         """
         where: Sequence[str | int] = ("at", 0) if cursor is None else ("after", *open_cursor(cursor))
-        return self._rows(board, kind, at_ms, limit, where)
+        return self._rows(board, kind, at_ms, limit, where, now_ms)
 
     def around(self, board: str, player: str, kind: str = "all", *, radius: int = 5, at_ms: int | None = None) -> Page:
         """The player with up to `radius` rows above and below. Raises PlayerNotFound. One round trip."""
@@ -143,19 +150,35 @@ class Rankings:
             mine = [period_of(known, id) for id in ids if id.partition(":")[0] == kind]
             with answering(), self._client.pipeline(transaction=False) as pipe:
                 for period in mine:
-                    pipe.exists(keys.standings(board, period.id, known.settings.key)[0])
-                found = {period for period, exists in zip(mine, pipe.execute(), strict=True) if exists}
+                    pipe.exists(standings(known, period.id)[0])
+                    for inner in inner_names(known):
+                        pipe.exists(keys.ranking(inner, period.id))
+                here = iter(pipe.execute())
+            count = 1 + (known.settings.shards or 0)
+            exist = [sum(next(here) for _ in range(count)) for _ in mine]
+            found = {period for period, exists in zip(mine, exist, strict=True) if exists}
             if self._archive is not None:
                 found |= {period_of(known, id) for id in self._archive.periods(board, known.life, kind)}
             return sorted(found, key=lambda period: period.start_ms, reverse=True)
         raise restless(board)
 
+    def scan(self, board: Board, period_id: str, part: int) -> Iterator[tuple[Standing, ...]]:
+        """All rows of a ranking in Redis as they are at its period's end, up to `part` at a time. One round trip for each."""
+        if board.settings.shards is not None:
+            yield from self._sharded.scan(board, period_id, part)
+            return
+        start = 0
+        while rows := self.rows(board, period_id, part, "at", start):
+            yield rows
+            start += len(rows)
+
     def rows(self, board: Board, period_id: str, limit: int, *where: str | int) -> tuple[Standing, ...]:
-        """Rows of a ranking in Redis; `where` as read_rows.lua takes it. One round trip."""
+        """Rows of a ranking in Redis as they are at its period's end; `where` as read_rows.lua takes it. One round trip."""
         names = [keys.board(board.name), *keys.standings(board.name, period_id)]
         _, _, _, _, *flat = self._scripts.read("read_rows", names, [rules(board.settings), limit, *where])
         cells = zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True)
-        return tuple(standing(board.settings, *cell) for cell in cells)
+        rows = [standing(board.settings, *cell) for cell in cells]
+        return decayed(board.settings, rows, period_of(board, period_id).end_ms)
 
     def rank_of(
         self,
@@ -173,9 +196,10 @@ class Rankings:
         """
         columns = columns or {}
 
-        def args(settings: BoardSettings) -> list[int]:
+        def args(settings: BoardSettings, moment_ms: int) -> list[int | str]:
             check_columns(settings, columns)
-            return [score, *(columns[column.name] for column in settings.columns)]
+            check_decay(settings, score)
+            return [repr(weigh(settings, score, moment_ms)), *(columns[column.name] for column in settings.columns)]
 
         known, period_id, version, players, (rank,) = self._ask("rank_score", board, kind, at_ms, args)
         return Guess(known.name, period_id, version, rank, players, percentile(rank, players + 1))
@@ -186,45 +210,71 @@ class Rankings:
         """
         wanted = round(share * 10_000)
         known, period_id, version, players, found = self._ask(
-            "find_percentile", board, kind, at_ms, lambda settings: [wanted]
+            "find_percentile", board, kind, at_ms, lambda *_: [wanted]
         )
         row = None
-        if found:
+        if len(found) == 1:
+            (row,) = found
+        elif found:
             rank, member, score = found
             row = standing(known.settings, member, score, rank)
+        if row is not None:
+            (row,) = decayed(known.settings, [row], moment_ms(known, period_id, self._clock.now_ms()))
         return Threshold(known.name, period_id, version, row, players)
 
     def distribution(self, board: str, kind: str = "all") -> Distribution:
         """Players by score in at most BINS bins of one round width. One round trip."""
         known, period = self._ranking(board, kind, None)
-        name = keys.standings(board, period.id, known.settings.key)[0]
+        refresh(self._scripts, self._boards, known, period.id)
+        name = standings(known, period.id)[0]
+        moment_ms = min(self._clock.now_ms(), period.end_ms)
+        age = "" if known.settings.half_life_s is None else repr(halvings(known.settings, moment_ms))
+        if known.settings.shards is not None:
+            bins = self._sharded.distribution(known, period.id, BINS)
+            return Distribution(0, 1, ()) if bins is None else Distribution(bins[0], bins[1], tuple(bins[2]))
         with sharing(known.settings.key):
-            reply = self._scripts.read("read_distribution", [name], [BINS])
+            reply = self._scripts.read("read_distribution", [name], [BINS, age])
         if not reply:
             return Distribution(0, 1, ())
         return Distribution(int(reply[0]), int(reply[1]), tuple(reply[2:]))
 
     def snapshots(self, wanted: Sequence[tuple[Board, str, int]]) -> list[Page]:
         """The top of several rankings, each as (board, period id, limit), in one round trip for all of them, and one more
-        where scores have data.
+        where scores have data, or a board has shards.
 
         Version and rows of a page are read one after the other, so that a change between them is shown again, never
         lost: the rows are at least as new as the version.
         """
+        if any(board.settings.shards is not None for board, *_ in wanted):
+            plain = iter(self.snapshots([one for one in wanted if one[0].settings.shards is None]))
+            return [next(plain) if one[0].settings.shards is None else self._sharded_top(*one) for one in wanted]
+        for board, period_id, _ in wanted:
+            with suppress(BoardConflict):
+                refresh(self._scripts, self._boards, board, period_id)
         with answering(), self._client.pipeline(transaction=False) as pipe:
             for board, period_id, limit in wanted:
-                name = keys.standings(board.name, period_id, board.settings.key)[0]
+                name = standings(board, period_id)[0]
                 pipe.hmget(keys.board(board.name), "version", "data")
                 pipe.zcard(name)
                 (pipe.zrevrange if board.settings.order == "desc" else pipe.zrange)(name, 0, limit - 1, withscores=True)
             replies = pipe.execute(raise_on_error=False)
+            now_ms = self._clock.now_ms()
             heads, counts, tops = replies[::3], _usable(replies[1::3], 0), _usable(replies[2::3], [])
         data = self._data(wanted, [rows if has else [] for (_, has), rows in zip(heads, tops, strict=True)])
         pages = zip(wanted, heads, counts, tops, data, strict=True)
         return [
-            Page(board.name, period_id, players, int(version or 0), ranked(board.settings, rows, more))
+            Page(board.name, period_id, players, int(version or 0), decayed(board.settings, found, at_ms))
             for (board, period_id, _), (version, _), players, rows, more in pages
+            for found, at_ms in [(ranked(board.settings, rows, more), moment_ms(board, period_id, now_ms))]
         ]
+
+    def _sharded_top(self, board: Board, period_id: str, limit: int) -> Page:
+        for _ in range(ATTEMPTS):
+            page = self._sharded.page(board, period_id, limit, ("at", 0))
+            if page is not None:
+                return page
+            board = self._boards.look(board.name) or board
+        raise restless(board.name)
 
     def _data(self, wanted: Sequence[tuple[Board, str, int]], tops: Sequence[Rows]) -> list[list[bytes] | None]:
         """What came with the scores of the rows, where any may have something."""
@@ -252,6 +302,7 @@ class Rankings:
         *,
         settings: BoardSettings | None = None,
         groups_of: str | None = None,
+        now_ms: int | None = None,
     ) -> Page | None:
         """A page of a ranking whose three keys are `names`, None where the board is no longer as remembered; without rows
         where the player of `around` is absent. `settings` are those by which it ranks, the board's if not said; `groups_of`:
@@ -269,13 +320,27 @@ class Rankings:
         rows = tuple(standing(settings, *cell) for cell in cells)
         more = bool(rows) and start + len(rows) < players
         next = write_cursor(rows[-1].score, members[-1].decode(errors="surrogateescape")) if more else None
-        return Page(known.name, period_id, players, int(version), rows, next)
+        at_ms = moment_ms(known, period_id, self._clock.now_ms() if now_ms is None else now_ms)
+        return Page(known.name, period_id, players, int(version), decayed(settings, rows, at_ms), next)
 
-    def _rows(self, board: str, kind: str, at_ms: int | None, limit: int, where: Sequence[str | int]) -> Page:
+    def _rows(
+        self,
+        board: str,
+        kind: str,
+        at_ms: int | None,
+        limit: int,
+        where: Sequence[str | int],
+        now_ms: int | None = None,
+    ) -> Page:
         for _ in range(ATTEMPTS):
             known, period = self._ranking(board, kind, at_ms)
-            names = keys.standings(board, period.id, known.settings.key)
-            page = self.read(known, period.id, names, limit, where)
+            if not refresh(self._scripts, self._boards, known, period.id):
+                continue
+            names = standings(known, period.id)
+            if known.settings.shards is not None:
+                page = self._sharded.page(known, period.id, limit, where)
+            else:
+                page = self.read(known, period.id, names, limit, where, now_ms=now_ms)
             if page is None:
                 continue
             if not page.players and (found := self._archived(known, period)) is not None and self._archive is not None:
@@ -286,20 +351,44 @@ class Rankings:
         raise restless(board)
 
     def _ask(
-        self, script: str, board: str, kind: str, at_ms: int | None, args: Callable[[BoardSettings], Sequence[int]]
+        self,
+        script: str,
+        board: str,
+        kind: str,
+        at_ms: int | None,
+        args: Callable[[BoardSettings, int], Sequence[int | str]],
     ) -> tuple[Board, str, int, int, list[Any]]:
         """The board, the period's id, version, players, and what else a script says of a ranking and its levels."""
         for _ in range(ATTEMPTS):
             known, period = self._ranking(board, kind, at_ms)
-            ranking, _, levels = keys.standings(board, period.id, known.settings.key)
+            if not refresh(self._scripts, self._boards, known, period.id):
+                continue
+            arguments = args(known.settings, min(self._clock.now_ms(), period.end_ms))
+            if known.settings.shards is not None:
+                found = self._ask_shards(script, known, period.id, arguments)
+                if found is None:
+                    continue
+                return known, period.id, *found
+            ranking, _, levels = standings(known, period.id)
             names = [keys.board(board), ranking, levels]
             with sharing(known.settings.key):
                 revision, version, players, *rest = self._scripts.read(
-                    script, names, [rules(known.settings), *args(known.settings)]
+                    script,
+                    names,
+                    [rules(known.settings), *arguments],
                 )
             if self._boards.is_current(known, revision):
                 return known, period.id, int(version), players, rest
         raise restless(board)
+
+    def _ask_shards(
+        self, script: str, known: Board, period_id: str, args: Sequence[int | str]
+    ) -> tuple[int, int, list[Any]] | None:
+        if script == "rank_score":
+            ranked_at = self._sharded.rank_of(known, period_id, args)
+            return None if ranked_at is None else (*ranked_at[:2], [ranked_at[2]])
+        found = self._sharded.at_percentile(known, period_id, int(args[0]))
+        return None if found is None else (*found[:2], [] if found[2] is None else [found[2]])
 
     def _ranking(self, board: str, kind: str, at_ms: int | None) -> tuple[Board, Period]:
         known = self._boards.get(board)

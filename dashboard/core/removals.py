@@ -10,10 +10,12 @@ from typing import Any
 
 from dashboard.core.boards import Boards, restless
 from dashboard.core.calendars import kept_until_ms, period_of
+from dashboard.core.decay import moment_ms, worth
 from dashboard.core.periods import rfc3339
 from dashboard.core.runs import number, rules
 from dashboard.core.scores import Scores
-from dashboard.errors import BoardNotFound, NotInReview, PlayerNotFound, ScorecastError
+from dashboard.core.shards import outer_position, shard_of
+from dashboard.errors import BoardConflict, BoardNotFound, NotInReview, PlayerNotFound, ScorecastError
 from dashboard.store import keys
 from dashboard.store.client import Client
 from dashboard.store.scripts import Scripts, answering, sharing
@@ -38,6 +40,7 @@ class Removals:
         `hide`: scores that come later count where nobody sees them; else the player may come back. Raises BoardNotFound,
         PlayerNotFound. Two round trips.
         """
+        outer, board = self._boards.get(board), self._boards.home(board, player)
         for _ in range(ATTEMPTS):
             known, ids = self._picture(board)
             rankings = (key for id in ids for key in keys.standings(board, id, known.settings.key))
@@ -46,9 +49,9 @@ class Removals:
             with sharing(known.settings.key):
                 reply = self._scripts.write("remove_player", names, [*self._head(known), player, reason, by, how, *ids])
             if reply[0] == b"ok":
-                return str(reply[2].decode())
+                return _position(outer, player, reply[2])
             if reply[0] == b"absent":
-                raise PlayerNotFound(f"There is no player {player!r} on the board {board!r}.")
+                raise PlayerNotFound(f"There is no player {player!r} on the board {outer.name!r}.")
             self._boards.forget(board)
         raise restless(board)
 
@@ -56,13 +59,14 @@ class Removals:
         """Put a removed or hidden player back where they stood; what came since counts too, by the board's rule. Returns
         the event's id. Raises BoardNotFound, PlayerNotFound. Three round trips.
         """
+        outer, board = self._boards.get(board), self._boards.home(board, player)
         for _ in range(ATTEMPTS):
             known, _ = self._picture(board)
             with answering():
                 record = self._client.hget(keys.aside(board), player)
                 seconds, _ = self._client.time()
             if record is None:
-                raise PlayerNotFound(f"Nobody removed or hid {player!r} on the board {board!r}.")
+                raise PlayerNotFound(f"Nobody removed or hid {player!r} on the board {outer.name!r}.")
             args: list[Any] = [*self._head(known), player, reason, by, record]
             names = self._names(board)
             for id in json.loads(record)["held"]:
@@ -75,30 +79,37 @@ class Removals:
             with sharing(known.settings.key):
                 reply = self._scripts.write("restore_player", names, args)
             if reply[0] == b"ok":
-                return str(reply[2].decode())
+                return _position(outer, player, reply[2])
             self._boards.forget(board)
         raise restless(board)
 
     def aside(self, board: str) -> list[dict[str, Any]]:
         """Who is removed or hidden: `[{"player", "how", "reason", "by", "held": {period: score}}]` by name. Two round trips."""
-        self._picture(board)
-        with answering():
-            found = {
-                player.decode(): json.loads(record)
-                for player, record in self._client.hgetall(keys.aside(board)).items()
-            }
+        known, _ = self._picture(board)
+        with answering(), self._client.pipeline(transaction=False) as pipe:
+            for name in self._boards.homes(board):
+                pipe.hgetall(keys.aside(name))
+            pipe.time()
+            *homes, (seconds, _) = pipe.execute()
+        found = {player.decode(): json.loads(record) for records in homes for player, record in records.items()}
         return [
             {"player": player, "how": record["how"], "reason": record["reason"], "by": record["by"]}
-            | {"held": {period: number(run["score"]) for period, run in dict(record["held"]).items()}}
+            | {
+                "held": {
+                    id: _worth(known, id, run["score"], 1000 * seconds) for id, run in dict(record["held"]).items()
+                }
+            }
             for player, record in sorted(found.items())
         ]
 
     def audit(self, board: str, limit: int = 100) -> list[dict[str, Any]]:
         """The last removals and restorations, newest first: `[{"id", "at", "what", "player", "reason", "by", "held"}]`."""
-        self._picture(board)
+        known, _ = self._picture(board)
         with answering():
-            found = self._client.xrevrange(keys.audit(board), count=limit)
-        return [_noted(id.decode(), {k.decode(): v.decode() for k, v in raw.items()}) for id, raw in found]
+            homes = [self._client.xrevrange(keys.audit(name), count=limit) for name in self._boards.homes(board)]
+        found = [(id.decode(), {k.decode(): v.decode() for k, v in raw.items()}) for home in homes for id, raw in home]
+        found.sort(key=lambda entry: tuple(map(int, entry[0].split("-"))), reverse=True)
+        return [_noted(known, id, fields) for id, fields in found[:limit]]
 
     def waiting(self, board: str, limit: int = 100) -> list[dict[str, Any]]:
         """Scores that wait for review, oldest first: `[{"id", "player", "score", "at", "why", "columns"?, "data"?}]`."""
@@ -136,12 +147,14 @@ class Removals:
         return result
 
     def _picture(self, board: str) -> tuple[Board, list[str]]:
-        """The board and the ids of its periods, as of one revision. Raises BoardNotFound."""
+        """The board and the ids of its periods, as of one revision. Raises BoardNotFound, BoardConflict (a merged one)."""
         for _ in range(ATTEMPTS):
             revision, ids = self._boards.rankings(board)
             if not revision:
                 raise BoardNotFound(f"There is no board {board!r}.")
             known = self._boards.get(board)
+            if known.settings.merge is not None:
+                raise BoardConflict(f"The board {board!r} is merged of others: see to their players there.")
             if self._boards.is_current(known, revision.encode()):
                 return known, ids
         raise restless(board)
@@ -155,12 +168,27 @@ class Removals:
         return [board.revision, keys.CHANGED, board.name, rules(board.settings)]
 
 
-def _noted(id: str, fields: dict[str, str]) -> dict[str, Any]:
+def _position(board: Board, player: str, id: bytes) -> str:
+    """The id of a player's event, as answers have it."""
+    shards = board.settings.shards
+    return id.decode() if shards is None else outer_position(id.decode(), shard_of(player, shards), shards)
+
+
+def _noted(board: Board, id: str, fields: dict[str, str]) -> dict[str, Any]:
     what = next(name for name in fields if name not in ("reason", "by", "held"))
     flat: Sequence[str] = json.loads(fields.get("held", "[]")) or ()
-    noted = {"id": id, "at": rfc3339(int(id.partition("-")[0])), "what": what, "player": fields[what]}
+    at_ms = int(id.partition("-")[0])
+    noted = {"id": id, "at": rfc3339(at_ms), "what": what, "player": fields[what]}
     noted |= {"reason": fields["reason"], "by": fields["by"]}
-    return noted | {"held": {period: number(score) for period, score in zip(flat[::2], flat[1::2], strict=True)}}
+    return noted | {
+        "held": {id: _worth(board, id, score, at_ms) for id, score in zip(flat[::2], flat[1::2], strict=True)}
+    }
+
+
+def _worth(board: Board, period: str, score: str, at_ms: int) -> int:
+    """What was held in a period, at a moment; `score` for what was posted."""
+    held = number(score)
+    return held if period == "score" else worth(board.settings, held, moment_ms(board, period, at_ms))
 
 
 def _waiting(board: Board, id: str, fields: dict[str, str]) -> dict[str, Any]:

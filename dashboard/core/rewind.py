@@ -17,6 +17,8 @@ from dashboard.core.buckets import HEAD, STEP_MS, Absent, Bucket, noted_of
 from dashboard.core.calendars import pick_period
 from dashboard.core.chronicle import Chronicle
 from dashboard.core.clock import Clock
+from dashboard.core.decay import decayed
+from dashboard.core.merging import standings
 from dashboard.core.periods import LAST_MS, Period
 from dashboard.core.rankings import Rankings
 from dashboard.core.runs import ranked
@@ -110,7 +112,7 @@ class Rewind:
         for _ in range(ATTEMPTS):
             known = self._boards.get(board)
             period = pick_period(known, kind, at_ms)
-            name = keys.standings(board, period.id, known.settings.key)[0]
+            name = standings(known, period.id)[0]
             with sharing(known.settings.key), answering(), self._client.pipeline(transaction=True) as pipe:
                 pipe.hmget(keys.board(board), "revision", "bucket", "bucket_scores", "version")
                 # an entry by the moment is of a bucket that ended by then; the one after it may be, those after that are not
@@ -126,7 +128,9 @@ class Rewind:
             open_ms = STEP_MS * int(last or 0)
             if int(came or 0) and open_ms + STEP_MS <= at_ms:
                 bucket = Bucket(open_ms, int(came), period.id, int(version or 0), f"[{players}]")
-                return _Seen(known, period, bucket, aside, ranked(known.settings, rows))
+                return _Seen(
+                    known, period, bucket, aside, decayed(known.settings, ranked(known.settings, rows), bucket.end_ms)
+                )
             ended = [fields for _, fields in [*before, *after] if int(fields[HEAD[0]]) + STEP_MS <= at_ms]
             return _Seen(known, period, noted_of(ended[-1], kind) if ended else None, aside)
         raise restless(board)

@@ -20,11 +20,13 @@ FIRST_MS, TIMES = 62_135_596_800_000, 2**50
 
 
 @lru_cache(maxsize=4096)
-def rules(settings: BoardSettings, groups_of: str | None = None) -> str:
-    """The settings by which scripts rank, as JSON. `groups_of`: what is ranked are groups, whose rankings' names begin so."""
+def rules(settings: BoardSettings, groups_of: str | None = None, *, inner: bool = False) -> str:
+    """The settings by which scripts rank, as JSON. `groups_of`: what is ranked are groups, whose rankings' names begin so.
+    `inner`: it is a shard, and answers say what moved.
+    """
     known: dict[str, object] = {"order": settings.order, "rule": settings.rule, "ties": settings.ties}
     known |= {"columns": [column.order for column in settings.columns], "id_ms": 1000 * settings.id_s}
-    for name in ("min", "max", "max_step", "groups", "cohorts"):
+    for name in ("min", "max", "max_step", "groups", "cohorts", "half_life_s"):
         if getattr(settings, name) is not None:
             known[name] = getattr(settings, name)
     if settings.review is not None:
@@ -33,6 +35,8 @@ def rules(settings: BoardSettings, groups_of: str | None = None) -> str:
         }
     if groups_of is not None:
         known["groups_of"] = groups_of
+    if inner:
+        known["inner"] = True
     return json.dumps(known, separators=(",", ":"))
 
 

@@ -12,7 +12,9 @@ from typing import Any
 from dashboard.core.boards import Boards, restless
 from dashboard.core.clock import Clock
 from dashboard.core.plans import Plan
-from dashboard.errors import Forbidden, InvalidInput, MarkMoved, ScorecastError
+from dashboard.core.sharded_rankings import ShardedRankings
+from dashboard.core.sharded_scores import ShardedScores
+from dashboard.errors import BoardConflict, Forbidden, InvalidInput, MarkMoved, ScorecastError
 from dashboard.store.once import Once
 from dashboard.store.scripts import Scripts, sharing
 from dashboard.values import MAX_SCORE, Board, Mark, Result, Score
@@ -83,8 +85,10 @@ def clean_data(value: object) -> str | None:
     return text
 
 
-def check_writer(board: Board, *, as_operator: bool) -> None:
-    """Raises Forbidden where the board takes scores from operators only, and this is none."""
+def _check_writer(board: Board, *, as_operator: bool) -> None:
+    """Raises BoardConflict, Forbidden."""
+    if board.settings.merge is not None:
+        raise BoardConflict(f"The board {board.name!r} is merged of others and takes no scores: post to those.")
     if board.settings.writers == "operators" and not as_operator:
         raise Forbidden(f"The board {board.name!r} takes scores from operators only: send OPERATOR_KEY as X-API-Key.")
 
@@ -92,10 +96,11 @@ def check_writer(board: Board, *, as_operator: bool) -> None:
 class Scores:
     """Writes scores to boards."""
 
-    def __init__(self, scripts: Scripts, boards: Boards, clock: Clock) -> None:
+    def __init__(self, scripts: Scripts, boards: Boards, clock: Clock, sharded: ShardedRankings | None = None) -> None:
         self._scripts = scripts
         self._boards = boards
         self._clock = clock
+        self._sharded = None if sharded is None else ShardedScores(boards, sharded, self._run)
         self.accepted = 0
 
     def submit(
@@ -109,11 +114,22 @@ class Scores:
         IdempotencyConflict, StoreUnavailable (nothing was acknowledged). One round trip; a board's first score takes four
         more.
         """
-        return self._results(*self._run(board, scores, None, once, as_operator=as_operator))
+        _check_size(scores)
+        known = self._board(board, as_operator=as_operator)
+        if known.settings.shards is None or self._sharded is None:
+            return self._results(*self._run(board, scores, None, once, as_operator=as_operator))
+        return self._counted(self._sharded.submit(known, scores, once), once)
 
-    def remembered(self, board: str) -> Board | None:
-        """The board, if this process remembers it. No round trip."""
-        return self._boards.remembered(board)
+    def remembered(self, board: str, *, as_operator: bool) -> Board | None:
+        """The board, if this process remembers it, and scores for it are one call and not refused. No round trip."""
+        known = self._boards.remembered(board)
+        if known is None or known.settings.shards is not None:
+            return None
+        try:
+            _check_writer(known, as_operator=as_operator)
+        except (BoardConflict, Forbidden):
+            return None
+        return known
 
     def plan(self, board: Board, scores: Sequence[Score], mark: Mark | None = None, once: Once | None = None) -> Plan:
         """The call that applies scores to a board as it is remembered. Whoever makes it hands the reply to `read`."""
@@ -125,8 +141,10 @@ class Scores:
         return None if replies is None else self._results(plan, replies)
 
     def _results(self, plan: Plan, replies: Sequence[Any]) -> list[Result | ScorecastError]:
-        results = plan.read(replies)
-        if plan.once is None or not plan.once.replayed:
+        return self._counted(plan.read(replies), plan.once)
+
+    def _counted(self, results: list[Result | ScorecastError], once: Once | None) -> list[Result | ScorecastError]:
+        if once is None or not once.replayed:
             self.accepted += sum(isinstance(result, Result) for result in results)
         return results
 
@@ -136,10 +154,20 @@ class Scores:
         Returns the refused scores by their index; the others count. Raises MarkMoved where the board's mark is not
         `mark.expected` (nothing happened), and as `submit`. One round trip, and half of its cost: no rank is looked up.
         """
-        plan, replies = self._run(board, scores, mark)
-        refused = plan.refused(replies)
+        _check_size(scores)
+        known = self._boards.ensure(board)
+        if known.settings.shards is not None and self._sharded is not None:
+            refused = self._sharded.load(known, scores, mark)
+        else:
+            plan, replies = self._run(board, scores, mark)
+            refused = plan.refused(replies)
         self.accepted += len(scores) - len(refused)
         return refused
+
+    def _board(self, name: str, *, as_operator: bool) -> Board:
+        known = self._boards.ensure(name)
+        _check_writer(known, as_operator=as_operator)
+        return known
 
     def _run(
         self,
@@ -150,11 +178,8 @@ class Scores:
         *,
         as_operator: bool = True,
     ) -> tuple[Plan, Sequence[Any]]:
-        if len(scores) > BATCH:
-            raise InvalidInput(f"at most {BATCH} scores at once", ("/scores", f"at most {BATCH} items"))
         for _ in range(ATTEMPTS):
-            known = self._boards.ensure(board)
-            check_writer(known, as_operator=as_operator)
+            known = self._board(board, as_operator=as_operator)
             plan = self.plan(known, scores, mark, once)
             with sharing(known.settings.key):
                 reply = self._scripts.write(plan.script, plan.keys, plan.args)
@@ -185,3 +210,8 @@ class Scores:
     def mark(self, board: str, id: str) -> str:
         """An import's stored place, '' if it has not begun. One round trip."""
         return self._boards.mark(board, id)
+
+
+def _check_size(scores: Sequence[Score]) -> None:
+    if len(scores) > BATCH:
+        raise InvalidInput(f"at most {BATCH} scores at once", ("/scores", f"at most {BATCH} items"))

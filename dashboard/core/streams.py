@@ -90,7 +90,7 @@ class Streams:
         return {"at": rfc3339(self._clock.now_ms()), "per_second": per_second, **totals, "streams": rows[:SHOWN]}
 
     def _names(self) -> Sequence[str]:
-        return [keys.PAYMENTS, *(EVENTS + board for board in self._boards.names())]
+        return [keys.PAYMENTS, *(EVENTS + board for board in self._boards.stored())]
 
     def _read(self, names: Sequence[str]) -> Sequence[dict[str, Any]]:
         found = [name if name == keys.PAYMENTS else keys.events(name.removeprefix(EVENTS)) for name in names]

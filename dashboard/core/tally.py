@@ -83,7 +83,7 @@ class Tally:
         boards counts on each); `points` are closed buckets of `step_s`, oldest first; `distribution` the scores that
         were submitted in the last 5 to 6 minutes, in bins with bounds of 1, 2 and 5 times the powers of ten.
         """
-        names = self._boards.names()
+        names = self._boards.stored()
         calls: list[tuple[list[str], list[str | int]]] = [(_keys(name)[3:], [STEP_S, POINTS]) for name in names]
         replies = zip(names, self._scripts.read_many("read_tally", calls), strict=True)
         rows = [_row(name, reply) for name, reply in replies if len(reply) > 1]

@@ -5,7 +5,8 @@ Leaves to others: frames (`view.py`), hearing rings (`doorbell.py`), who watches
 `enter` and `leave` are handed in).
 
 A tick costs one read of versions for the boards that rang lately, and one read of rows for those that changed and are
-watched. A board nobody watches costs nothing. A board whose ranking other programs write is read a few times a second.
+watched. A board nobody watches costs nothing. A board whose ranking other programs write, or whose scores decay, is read
+a few times a second.
 """
 
 import logging
@@ -21,6 +22,7 @@ from dashboard.core.boards import ABSENT, Boards, Version
 from dashboard.core.calendars import pick_period
 from dashboard.core.clock import Clock
 from dashboard.core.rankings import Rankings
+from dashboard.core.shards import is_reached
 from dashboard.errors import BoardNotFound, InvalidInput, StoreUnavailable, SyncTimeout
 from dashboard.live.audience import Audience, Move
 from dashboard.live.topics import Topic
@@ -34,7 +36,7 @@ QUIET_S = 1.0
 """A rung board is polled until it has been still this long; longer than the store's window between two rings."""
 SWEEP_S = 5.0
 LOOK_S = 0.25
-"""Between two looks at a watched board whose ranking other programs write: they neither ring nor count versions."""
+"""Between two looks at a watched board that changes without a ring: other programs write it, or its scores decay."""
 AWAY_S = 1.0
 SYNC_S = 10.0
 
@@ -49,8 +51,8 @@ class _Watch:
     view: View
     viewers: set[str] = field(default_factory=set)
     shows: tuple[str, int, str] | None = None
-    shared: bool = False
-    position: tuple[int, int] = (0, 0)
+    silent: bool = False
+    positions: tuple[tuple[int, int], ...] = ((0, 0),)
 
     @property
     def room(self) -> str:
@@ -123,7 +125,7 @@ class Broadcaster:
         with turn(self._changed):
             watch = self._audience.of(viewer, topic.name)
             self.ring(topic.board, timeout_s)
-            if not self._changed.wait_for(lambda: watch.position >= wanted, timeout_s):
+            if not self._changed.wait_for(lambda: is_reached(watch.positions, wanted), timeout_s):
                 raise SyncTimeout(f"{topic.name} has not come to {position} within {timeout_s:g} s: is that its event?")
             return watch.view.seq
 
@@ -176,9 +178,9 @@ class Broadcaster:
             if look:
                 self._look_at = now + LOOK_S
             wanted = self._audience.watches.values()
-            watches = [w for w in wanted if sweep or (look and w.shared) or w.topic.board in rung]
+            watches = [w for w in wanted if sweep or (look and w.silent) or w.topic.board in rung]
             if watches:
-                self._refresh(watches, {watch.topic.board for watch in watches})
+                self._refresh(watches, {watch.topic.board for watch in watches}, look=look)
                 self._changed.notify_all()
 
     def _ringing(self, now: float) -> set[str]:
@@ -187,28 +189,37 @@ class Broadcaster:
             self._rung = {board: until for board, until in self._rung.items() if until > now}
             return rung
 
-    def _refresh(self, watches: Iterable[_Watch], boards: Iterable[str], *, strict: bool = False) -> None:
+    def _refresh(
+        self, watches: Iterable[_Watch], boards: Iterable[str], *, look: bool = True, strict: bool = False
+    ) -> None:
         names = list(boards)
         versions = dict(zip(names, self._boards.versions(names), strict=True))  # before the rows: see snapshots()
         stale: list[tuple[_Watch, Board | None, Version, str]] = []
+        moving: set[str] = set()
         for watch in watches:
             version = versions[watch.topic.board]
             board, period_id = self._ranking(watch.topic, version, strict)
-            watch.shared = board is not None and board.settings.key is not None
-            if not watch.shared and watch.shows == (version.revision, version.number, period_id):
-                watch.position = parse_position(version.position)
+            shared = board is not None and (board.settings.key or board.settings.merge) is not None
+            decays = board is not None and board.settings.half_life_s is not None
+            watch.silent = shared or decays
+            changed = watch.shows != (version.revision, version.number, period_id)
+            if not changed and not shared and not (decays and look):
+                watch.positions = tuple(map(parse_position, version.positions))
             else:
                 stale.append((watch, board, version, period_id))
+                moving |= {watch.topic.board} if changed else set()
         pages = self._pages(stale)
-        for watch, _, version, period_id in stale:
+        for watch, board, version, period_id in stale:
             frame = watch.view.advance(pages[watch.topic.board, period_id])
-            if frame is not None or not watch.shared:
+            if watch.topic.board in moving or (
+                frame is not None and board is not None and board.settings.half_life_s is None
+            ):
                 self.ring(watch.topic.board)
             if frame is not None and watch.viewers:
                 self._emit("board", frame, watch.room)
                 self.frames += len(watch.viewers)
             watch.shows = (version.revision, version.number, period_id)
-            watch.position = parse_position(version.position)
+            watch.positions = tuple(map(parse_position, version.positions))
 
     def _ranking(self, topic: Topic, version: Version, strict: bool) -> tuple[Board | None, str]:
         if version is ABSENT:

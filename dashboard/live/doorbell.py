@@ -11,6 +11,7 @@ from threading import Event
 
 import redis
 
+from dashboard.core.shards import outer_name
 from dashboard.store import keys
 from dashboard.store.client import Client
 
@@ -64,4 +65,4 @@ class Doorbell:
             self.listening.set()
             self._ring_all()
         elif message["type"] == "message" and isinstance(message["data"], bytes):
-            self._ring(message["data"].decode(errors="replace"))
+            self._ring(outer_name(message["data"].decode(errors="replace")))

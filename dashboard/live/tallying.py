@@ -35,7 +35,7 @@ class Tallying:
         """One round, then a rest unless more is waiting. Raises StoreUnavailable."""
         now = time.monotonic()
         if now >= self._find_at:
-            self._names, self._find_at = self._boards.names(), now + FIND_S
+            self._names, self._find_at = self._boards.stored(), now + FIND_S
         adopt = now >= self._adopt_at
         wanted = self._names if adopt else self._due()
         read: dict[str, int] = {}

@@ -57,6 +57,16 @@ def groups(name: str) -> str:
     return f"{PREFIX}board:{{{name}}}:group"
 
 
+def merged(name: str, period: str) -> str:
+    """Sorted set player -> what the merged boards give; made anew when they changed."""
+    return f"{PREFIX}board:{{{name}}}:merged:{period}"
+
+
+def merged_of(name: str, period: str) -> str:
+    """String: of which versions of which boards it was made."""
+    return f"{PREFIX}board:{{{name}}}:merged-of:{period}"
+
+
 def standings(name: str, period: str, key: str | None = None) -> tuple[str, str, str]:
     """The three keys of one period, as scripts take them; `key`: the sorted set that other programs write, if it is that."""
     return key or ranking(name, period), runs(name, period), levels(name, period)
@@ -102,9 +112,9 @@ def review(name: str) -> str:
     return f"{PREFIX}board:{{{name}}}:review"
 
 
-def gains(name: str, slot: int) -> str:
+def gains(name: str, life: str, slot: int) -> str:
     """Hash player -> points gained in one span of time; short-lived."""
-    return f"{PREFIX}board:{{{name}}}:gains:{slot}"
+    return f"{PREFIX}board:{{{name}}}:gains:{life}:{slot}"
 
 
 def submitted(name: str, id: str) -> str:

@@ -36,11 +36,17 @@ def source(path: Path) -> str:
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Turn 'Redis is away, busy or loading' into StoreUnavailable. Programming errors pass through as they are."""
+    """Turn 'Redis is away, busy or loading' into StoreUnavailable, and keys that a cluster keeps apart into KeyConflict.
+    Programming errors pass through as they are.
+    """
     try:
         yield
     except (redis.ConnectionError, redis.TimeoutError, redis.exceptions.ReadOnlyError, ConnectionError) as error:
         raise StoreUnavailable("Redis does not answer; nothing was acknowledged. Try again shortly.") from error
+    except redis.exceptions.ClusterCrossSlotError as error:
+        raise KeyConflict(
+            "Their keys lie in different slots of the cluster, and one step cannot touch both."
+        ) from error
     except redis.ResponseError as error:
         refusal = REFUSAL.search(str(error))
         if isinstance(error, redis.exceptions.OutOfMemoryError) or (refusal and refusal[1] == "OOM"):
@@ -80,7 +86,7 @@ class Scripts:
         with answering():
             return self._known[name](keys=keys, args=args)
 
-    def read_many(self, name: str, calls: Sequence[tuple[Sequence[str], Sequence[str | int]]]) -> list[Any]:
+    def read_many(self, name: str, calls: Sequence[tuple[Sequence[str], Sequence[str | int | bytes]]]) -> list[Any]:
         """Run one script many times with (keys, args). Raises StoreUnavailable. Two round trips in all."""
         with answering(), self._client.pipeline(transaction=False) as pipe:
             for keys, args in calls:

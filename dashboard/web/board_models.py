@@ -10,15 +10,17 @@ from dashboard.values import (
     MAX_SCORE,
     BoardSettings,
     Column,
+    Merge,
     Order,
     PeriodKind,
     Review,
     Rule,
     ScoreFormat,
     Season,
+    Source,
     Ties,
 )
-from dashboard.web.models import Model, Points, with_check
+from dashboard.web.models import Model, Points, clean_name, with_check
 
 
 def _unique(kinds: tuple[PeriodKind, ...]) -> tuple[PeriodKind, ...]:
@@ -101,6 +103,35 @@ class ScoreFormatIn(Model):
         return ScoreFormat(self.kind, self.source or "ms", self.currency, decimals)
 
 
+class SourceIn(Model):
+    """A board that is merged, and how much its scores weigh."""
+
+    board: Annotated[str, AfterValidator(with_check(clean_name))]
+    weight: int = Field(1, ge=-1000, le=1000)
+
+    def value(self) -> Source:
+        return Source(self.board, self.weight)
+
+
+class MergeIn(Model):
+    """Of which boards another is made."""
+
+    boards: Annotated[tuple[SourceIn, ...], Field(min_length=2, max_length=16, strict=False)]
+    how: Literal["union", "intersection"] = "union"
+    aggregate: Literal["sum", "min", "max"] = "sum"
+
+    @model_validator(mode="after")
+    def _whole(self) -> "MergeIn":
+        if len({source.board for source in self.boards}) < len(self.boards):
+            raise ValueError("each board once")
+        if any(source.weight == 0 for source in self.boards):
+            raise ValueError("a weight of 0 counts nothing: leave the board out")
+        return self
+
+    def value(self) -> Merge:
+        return Merge(tuple(source.value() for source in self.boards), self.how, self.aggregate)
+
+
 class BoardIn(Model):
     """A board's settings, whole: what is left out has its default."""
 
@@ -119,11 +150,14 @@ class BoardIn(Model):
     id_s: int = Field(86_400, ge=60, le=366 * 86_400)
     key: Annotated[str | None, AfterValidator(_shared_key)] = Field(None, min_length=1, max_length=512)
     season: SeasonIn | None = None
+    half_life_s: int | None = Field(None, ge=1, le=10 * 366 * 86_400)
     title: str | None = Field(None, min_length=1, max_length=80)
     unit: str | None = Field(None, min_length=1, max_length=20)
     format: ScoreFormatIn = ScoreFormatIn.model_validate({})
     groups: Literal["sum", "best"] | None = None
     cohorts: int | None = Field(None, ge=2, le=10_000)
+    merge: MergeIn | None = None
+    shards: int | None = Field(None, ge=1, le=64)
 
     @model_validator(mode="after")
     def _bounds(self) -> "BoardIn":
@@ -134,15 +168,48 @@ class BoardIn(Model):
                 "a board on a key of other programs has ties plain or shared, no columns, and the period all: "
                 "other programs write plain members and know no periods"
             )
-        if (self.groups, self.cohorts, self.key).count(None) < 2:
-            raise ValueError("only one of groups, cohorts and a key of other programs, who know of neither")
+        if (self.groups, self.cohorts, self.key, self.half_life_s, self.merge).count(None) < 4:
+            raise ValueError("only one of groups, cohorts, half_life_s, merge, and a key of other programs")
+        if self.merge is not None and (
+            self.ties not in ("plain", "shared") or self.columns or "season" in self.periods
+        ):
+            raise ValueError("a merged board has ties plain or shared, no columns, and no seasons: it has scores alone")
+        if self.shards is not None and self.shards > 1:
+            self._check_shards()
+        if self.half_life_s is not None:
+            self._check_decay()
         if ("season" in self.periods) != (self.season is not None):
             raise ValueError("`season` says when seasons begin, where `periods` has them and only there")
         return self
+
+    def _check_shards(self) -> None:
+        """Raises ValueError where a board cannot have shards."""
+        whole = [name for name in ("groups", "cohorts", "key", "half_life_s", "merge", "review") if getattr(self, name)]
+        whole += ["ties dense"] if self.ties == "dense" else []
+        whole += ["seasons begun by hand"] if self.season is not None and self.season.manual else []
+        if whole:
+            raise ValueError(f"a board with shards has no {', '.join(whole)}: each shard would have its own")
+
+    def _check_decay(self) -> None:
+        """Raises ValueError where scores cannot decay."""
+        fit = (self.rule, self.order, self.key) == ("sum", "desc", None) and not self.columns
+        if not fit or self.ties not in ("plain", "shared"):
+            raise ValueError(
+                "scores decay (`half_life_s`) on boards with the rule sum, the order desc, ties plain or shared, no columns "
+                "and no key of other programs"
+            )
+        bounds = [name for name in ("min", "max", "max_step") if getattr(self, name) is not None]
+        bounds += ["review.gain"] if self.review and self.review.gain is not None else []
+        if bounds:
+            raise ValueError(
+                f"what a player holds shrinks by itself where scores decay, so that {', '.join(bounds)} would bound nothing; "
+                "review.above and review.below judge a score as it is posted"
+            )
 
     def value(self) -> BoardSettings:
         columns = tuple(column.value() for column in self.columns)
         review = self.review.value() if self.review else None
         season = self.season.value() if self.season else None
-        parts = {"columns": columns, "review": review, "season": season, "format": self.format.value()}
-        return BoardSettings(**(dict(self) | parts))
+        merge = self.merge.value() if self.merge else None
+        parts = {"columns": columns, "review": review, "season": season, "format": self.format.value(), "merge": merge}
+        return BoardSettings(**(dict(self) | parts | {"shards": self.shards if self.shards != 1 else None}))

@@ -1,10 +1,11 @@
-"""Archive what is due and die between the archive's commit and the mark in Redis: `killed_archiver.py DATA_DIR SHIFT_MS`."""
+"""Archive what is due and die between the archive's commit and the mark in Redis: `killed_archiver.py REDIS_URL
+DATABASE_URL SHIFT_MS`.
+"""
 
 import os
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from dashboard.config import Settings
@@ -24,6 +25,6 @@ class Dying(Scripts):
 
 
 if __name__ == "__main__":
-    folder, shift_ms = sys.argv[1:]
-    with open_parts(Settings(_env_file=None, data_dir=Path(folder))) as parts:  # type: ignore[call-arg]
+    url, database, shift_ms = sys.argv[1:]
+    with open_parts(Settings(_env_file=None, redis_url=url, database_url=database)) as parts:  # type: ignore[call-arg]
         archiving_at(parts, int(shift_ms), Dying(parts.client)).archive_due()

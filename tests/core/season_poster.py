@@ -1,6 +1,6 @@
-"""Post scores of 1 to a board from several threads until told to stop: `season_poster.py URL BOARD PLAYER THREADS`.
+"""Post scores of 1 to a board from several threads until told to stop: `season_poster.py URL BOARD PLAYER THREADS [BATCH]`.
 
-Each thread is a player of its own. At the end the acknowledged scores of each, as JSON.
+Each thread is a player of its own, and posts BATCH scores (1) at once. At the end the acknowledged scores of each, as JSON.
 """
 
 import json
@@ -16,7 +16,8 @@ from dashboard.store.scripts import Scripts
 from dashboard.values import Result, Score
 
 if __name__ == "__main__":
-    url, board, player, threads = sys.argv[1:]
+    url, board, player, threads, *more = sys.argv[1:]
+    batch = int(more[0]) if more else 1
     client = connect(url)
     scripts = Scripts(client)
     clock = Clock(lambda: time.time_ns() // 1_000_000)
@@ -26,9 +27,9 @@ if __name__ == "__main__":
 
     def post(name: str) -> None:
         while not over.is_set():
-            (result,) = scores.submit(board, [Score(name, 1)])
-            assert isinstance(result, Result), result
-            counts[name] = counts.get(name, 0) + 1
+            results = scores.submit(board, [Score(name, 1)] * batch)
+            assert all(isinstance(result, Result) for result in results), results
+            counts[name] = counts.get(name, 0) + batch
 
     posting = [threading.Thread(target=post, args=(f"{player}{n}",)) for n in range(int(threads))]
     for thread in posting:

@@ -1,5 +1,6 @@
 """The archive: what is over is written once, as it stood, and nothing goes before that."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -131,15 +132,14 @@ def test_killed_between_the_archive_and_the_mark_it_is_archived_once(parts: Part
     at = yesterday(parts)
     parts.scores.submit(board, [Score(player, 1, at) for player in "abc"])
     id = period("day", at).id
-    database = parts.sql.url.database
-    assert database is not None
-    command = [sys.executable, str(Path(__file__).with_name("killed_archiver.py")), str(Path(database).parent)]
+    database = parts.sql.url.render_as_string(hide_password=False)
+    command = [sys.executable, str(Path(__file__).with_name("killed_archiver.py")), parts.url, database]
     for other in parts.boards.names():  # what other tests left is not its business
         if other != board:
             parts.client.delete(keys.unarchived(other))
     killed = subprocess.run(
         [*command, str(50 * DAY_MS)],
-        env={"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
         capture_output=True,
         text=True,
         timeout=60,

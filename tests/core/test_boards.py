@@ -294,7 +294,7 @@ def test_a_board_made_again_begins_at_nothing(parts: Parts, board: str) -> None:
     parts.boards.delete(board)
     parts.boards.put(board, BoardSettings(order="asc"))
     second = parts.boards.versions([board])[0]
-    assert (second.number, second.position, second.scores) == (0, "0-0", 0)
+    assert (second.number, second.positions, second.scores) == (0, ("0-0",), 0)
     assert second.revision != first.revision
     assert rows(parts, board) == []
     assert parts.scores.mark(board, "i") == ""

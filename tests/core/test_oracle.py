@@ -63,8 +63,11 @@ class Oracle(RuleBasedStateMachine):
         columns=st.lists(orders, max_size=2),
         bounds=st.one_of(st.just((None, None, None)), st.sampled_from([(0, 5, None), (None, None, 4), (-2, None, 9)])),
         kinds=st.permutations(KINDS).flatmap(lambda kinds: st.integers(1, 4).map(lambda n: tuple(kinds[:n]))),
+        shards=st.sampled_from([None, None, 3]),
     )
-    def declare(self, order: Any, how: Any, ties: Any, columns: list[Any], bounds: Any, kinds: Any) -> None:
+    def declare(
+        self, order: Any, how: Any, ties: Any, columns: list[Any], bounds: Any, kinds: Any, shards: int | None
+    ) -> None:
         type(self).examples += 1
         self.board = f"oracle-{uuid.uuid4().hex[:10]}"
         low, high, step = bounds
@@ -80,6 +83,7 @@ class Oracle(RuleBasedStateMachine):
             max=high,
             max_step=step,
             season=SEASON if "season" in kinds else None,
+            shards=shards if ties in ("plain", "shared") else None,
         )
         self.parts.boards.put(self.board, self.settings)
         self.mine = self.book(self.settings)
@@ -110,6 +114,12 @@ class Oracle(RuleBasedStateMachine):
         scores = [self.score(*item) for item in batch]
         if known == "ids":
             scores = [score._replace(id=uuid.uuid4().hex) for score in scores]
+        if self.settings.shards:  # a shard does its part of a batch at once: the ranks in between are not the book's
+            for score in scores:
+                results = self.parts.scores.submit(self.board, [score])
+                self.check(score, results[0])
+                self.sent += [(score, results[0])] if score.id else []
+            return
         version = self.mine.version
         once = Once(uuid.uuid4().hex * 2, "print") if known == "key" else None
         results = self.parts.scores.submit(self.board, scores, once=once)
@@ -134,11 +144,15 @@ class Oracle(RuleBasedStateMachine):
             return
         score, answer = self.sent[which % len(self.sent)]
         if other:
-            again = self.parts.scores.submit(self.board, [score._replace(player=score.player + "'")])[0]
+            body = {"score": ~score.score} if self.settings.shards else {"player": score.player + "'"}
+            again = self.parts.scores.submit(self.board, [score._replace(**body)])[0]
             assert isinstance(again, IdempotencyConflict)
             return
         again = self.parts.scores.submit(self.board, [score])[0]
         if isinstance(answer, Result):
+            assert isinstance(again, Result)
+            if self.settings.shards:  # which tells ranks as they are now
+                again = again._replace(rank=answer.rank, previous_rank=answer.previous_rank, players=answer.players)
             assert again == answer
         else:
             assert (type(again), str(again)) == (type(answer), str(answer))

@@ -14,7 +14,18 @@ from dashboard.core.scores import BATCH, clean_player, clean_score
 from dashboard.errors import InvalidInput, MarkMoved, PlayerNotFound, ScorecastError, ScoreOutOfRange, TooLate
 from dashboard.parts import Parts
 from dashboard.store import keys
-from dashboard.values import MAX_SCORE, BoardSettings, CalendarKind, Mark, Order, PeriodKind, Result, Rule, Score
+from dashboard.values import (
+    MAX_SCORE,
+    BoardSettings,
+    CalendarKind,
+    Mark,
+    Order,
+    PeriodKind,
+    Result,
+    Review,
+    Rule,
+    Score,
+)
 from tests.core.times import DAY_MS, archiving_at, away_from_midnight, store_ms, wait_until_ms, with_host_clock
 from tests.stored import stored
 
@@ -575,7 +586,7 @@ def test_a_score_that_changes_nothing_moves_the_position_alone(parts: Parts, boa
     before = parts.boards.versions([board])[0]
     result = submit(parts, board, "a", 1)
     after = parts.boards.versions([board])[0]
-    assert after.position == result.position > before.position
+    assert after.positions == (result.position,) > before.positions
     assert (after.number, after.scores) == (before.number, before.scores + 1)
 
 
@@ -660,3 +671,13 @@ def test_columns_that_the_board_has_not_are_listed_up_to_some(parts: Parts, boar
     assert isinstance(refused, InvalidInput)
     assert len(refused.errors) == 20
     assert refused.errors[0] == ("/columns/!a~1b~0", "unknown column")
+
+
+def test_what_was_gained_on_a_deleted_board_does_not_count_on_its_namesake(parts: Parts, board: str) -> None:
+    settings = BoardSettings(rule="sum", review=Review(gain=50, per_s=3600))
+    for _ in range(2):
+        parts.boards.put(board, settings)
+        (result,) = parts.scores.submit(board, [Score("a", 40)])
+        assert isinstance(result, Result)
+        assert result.review is None
+        parts.boards.delete(board)

@@ -5,14 +5,17 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dashboard.core.archive import Archive
 from dashboard.core.periods import FIRST_MS, LAST_MS
 from dashboard.errors import BoardConflict, BoardNotFound, LockHeld, LockLost, TooLate
 from dashboard.parts import Parts
@@ -141,6 +144,56 @@ def test_no_score_is_lost_or_counted_twice_while_seasons_roll_over(parts: Parts,
     assert totals(parts, board, range(1, 6)) == counts
     assert {p.decode(): int(s) for p, s in parts.client.zscan_iter(ranking)} == counts
     assert all(totals(parts, board, range(n, n + 1)) for n in range(1, 6))  # each season had its part
+
+
+@pytest.mark.soak
+def test_thousands_of_scores_a_second_while_seasons_roll_over_and_are_archived(parts: Parts, board: str) -> None:
+    """Each season's final standings are read from the archive; together they are what was acknowledged."""
+    seasons, batch, over = 12, 20, threading.Event()
+    parts.boards.put(board, replace(MANUAL, late_s=0, keep=1))
+    ranking = keys.ranking(board, "all")
+    eager = archiving_at(parts, 60_000)  # who does not wait for scores that are on their way
+
+    def holds_more_than(total: int) -> bool:
+        return bool(sum(score for _, score in parts.client.zscan_iter(ranking)) > total)
+
+    def archive() -> None:
+        while not over.wait(0.05):
+            eager.archive_due()
+
+    archiver = threading.Thread(target=archive)
+    with (
+        script("season_poster.py", parts.url, board, "x", "2", str(batch)) as one,
+        script("season_poster.py", parts.url, board, "y", "2", str(batch)) as other,
+    ):
+        assert line(one) == line(other) == "posting"
+        begin = time.monotonic()
+        archiver.start()
+        for number in range(2, seasons + 1):
+            held = sum(score for _, score in parts.client.zscan_iter(ranking))
+            wait_until(partial(holds_more_than, held + 4000))
+            assert parts.seasons.roll_over(board)[0] == number
+        counts: dict[str, int] = json.loads(go_on(one)) | json.loads(go_on(other))
+        took_s = time.monotonic() - begin
+    parts.seasons.roll_over(board)
+    over.set()
+    archiver.join()
+    eager.archive_due()
+    known, archive_of = parts.boards.fresh(board), Archive(parts.sql)
+    found: dict[str, int] = {}
+    for number in range(1, seasons + 1):
+        archived = archive_of.find(board, known.life, f"season:{number}")
+        assert archived is not None
+        rows = archive_of.rows(archived, 1, 100)
+        assert [row.rank for row in rows] == list(range(1, len(rows) + 1))
+        assert [row.score for row in rows] == sorted((row.score for row in rows), reverse=True)
+        for row in rows:
+            found[row.player] = found.get(row.player, 0) + row.score
+    print(
+        f"{sum(counts.values())} scores in {took_s:.1f} s over {seasons} seasons: {sum(counts.values()) / took_s:.0f} a second"
+    )
+    assert found == counts
+    assert sum(counts.values()) / took_s > 2000
 
 
 def test_control_a_plan_that_is_not_refused_counts_in_the_season_that_is_over(parts: Parts, board: str) -> None:

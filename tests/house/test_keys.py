@@ -21,7 +21,7 @@ from dashboard.store import keys
 from dashboard.store.client import Client
 from dashboard.store.once import Once
 from dashboard.store.redlock import Redlock
-from dashboard.values import BoardSettings, Column, Payment, Result, Review, Score, Season
+from dashboard.values import BoardSettings, Column, Merge, Payment, Result, Review, Score, Season, Source
 from tests.core.times import DAY_MS, archiving_at, away_from_midnight, store_ms
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +36,7 @@ PLACES = {
     "KIND": "(?:allowed|refused)",
     "SECOND": "[0-9]+",
     "SLOT": "[0-9]+",
+    "LIFE": "[0-9a-f]{12}",
     "HANDLE": "[0-9a-f]{64}",
     "DIGEST": "[0-9a-f]{64}",
     "ROLE": "(?:viewer|operator)",
@@ -177,7 +178,7 @@ def use_seasons(parts: Parts) -> None:
 
 
 def use_groups(parts: Parts) -> None:
-    """Groups with levels, and cohorts."""
+    """Groups with levels, cohorts, and both boards merged."""
     parts.boards.put("teams", BoardSettings(groups="best", ties="dense", periods=("day", "all")))
     parts.groups.assign("teams", "a", "red")
     parts.boards.put("cohorts", BoardSettings(cohorts=2))
@@ -185,6 +186,8 @@ def use_groups(parts: Parts) -> None:
         parts.scores.submit(board, [Score("a", 1), Score("b", 2)])
         assert parts.groups.table(board).rows
         assert parts.groups.around(board, "a")[1].rows
+    parts.boards.put("both", BoardSettings(merge=Merge((Source("teams"), Source("cohorts", 2)))))
+    assert [row.score for row in parts.rankings.top("both").rows] == [6, 3]
 
 
 def use_the_toolbox(parts: Parts) -> None:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -129,10 +130,14 @@ def test_control_sqlites_own_waiting_stops_the_whole_loop(engine: sa.Engine) -> 
     assert longest_stop_s(engine, BUSY_HANDLER) > 0.4
 
 
+WITHOUT = "cannot be opened" if find_spec("psycopg") else "pip install 'psycopg"
+"""What is said of PostgreSQL where there is none: the driver may be installed."""
+
+
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("postgresql://ada:secret@db.example/scorecast", "pip install 'psycopg"),
+        ("postgresql://ada:secret@db.example/scorecast", WITHOUT),
         ("mysql://ada:secret@db.example/x", "use sqlite:///path or postgresql://"),
         ("scorecast.db", "use sqlite:///path"),
         ("sqlite://", "name a file"),

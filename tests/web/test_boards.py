@@ -292,6 +292,8 @@ def test_a_sorted_set_of_another_program_is_a_board_and_moves(
     ]
     assert api.post(f"/boards/{board}/scores", {"player": "player3", "score": 3000})["rank"] == 1
     assert redis_of.zscore(key, "player3") == 3000
+    with_data = {"player": "player3", "score": 3001, "data": {"level": 3}}  # which ZREM and ZADD would not take along
+    refused(api.call("POST", f"/boards/{board}/scores", json=with_data), 422, "invalid")
     api.call("DELETE", f"/boards/{board}")
     assert redis_of.zcard(key) == 4
 

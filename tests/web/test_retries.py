@@ -191,6 +191,14 @@ def test_operators_restore_decide_and_put_back_once(
     ]
 
 
+def test_a_season_that_is_begun_again_is_the_same_season(url: str, api: Api, board: str, key: str) -> None:
+    api.put(f"/boards/{board}", {"periods": ["season"], "season": {"manual": True}})
+    first = post(url, f"/boards/{board}/seasons", {}, key)
+    assert (first.status, first.json()["season"]) == (201, 2)
+    check_replay(post(url, f"/boards/{board}/seasons", {}, key), first)
+    assert post(url, f"/boards/{board}/seasons", {}, None).json()["season"] == 3  # control
+
+
 # The key --------------------------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@
 -- Returns {'ok', periods left, event id}, {'absent'}, or {'revision'} (the board was changed, or one more period opened:
 --   read them again)
 local rules = cjson.decode(ARGV[4])
---@ runs.lua ranks.lua moves.lua combine.lua besides.lua archive.lua
+--@ runs.lua decay.lua ranks.lua moves.lua combine.lua besides.lua archive.lua
 local hash, events, audit, periods, apart = unpack(KEYS, 1, 5)
 local player, how = ARGV[5], ARGV[8]
 if redis.call('HGET', hash, 'revision') ~= ARGV[1] or redis.call('SCARD', periods) ~= (#KEYS - 6) / 3 then

@@ -5,7 +5,7 @@
 -- ARGV[7] by whom  ARGV[8] the record as the caller read it  ARGV[9..] per ranking: period id
 -- Returns {'ok', periods, event id}, or {'revision'} (the board or the record was changed: read them again)
 local rules = cjson.decode(ARGV[4])
---@ runs.lua ranks.lua moves.lua combine.lua besides.lua archive.lua
+--@ runs.lua decay.lua ranks.lua moves.lua combine.lua besides.lua archive.lua
 local hash, events, audit, periods, apart = unpack(KEYS, 1, 5)
 local player = ARGV[5]
 if redis.call('HGET', hash, 'revision') ~= ARGV[1] or redis.call('HGET', apart, player) ~= ARGV[8] then

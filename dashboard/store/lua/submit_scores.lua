@@ -11,14 +11,15 @@
 -- ARGV[13..] per ranking: period id, until when it is kept in ms, '' for ever or 'history' (that is past); then per score: player, score, played at ms or '', its rankings
 --   as '1,3' ('' = none), and '' or as JSON what few have: columns, match ('none', or the score held as text), id (the
 --   number of its key) and print (of its body), data, approved (id of the entry in the review stream that this was), late
---   (why it has no rankings)
+--   (why it has no rankings), over (when its first period ended, ms, where scores decay)
 -- Returns {'ok', version, one reply per score} ('again' for 'ok': the request came before, these are the replies of then):
 --   {score held or '', rank or -1, rank before or -1, changed 0|1, players, event id, id in the review stream or nothing},
+--   with `rules.inner` five more: '', period, score before or '', its prefix, prefix now,
 --   or {reason, what is held} with a reason of 'range', 'step', 'match', 'conflict', 'full', 'gone', or {'late', why}; with a
 --   mark only {number of a score from 0, reason, what is held} of those that are refused; or {'revision'}, {'clock', now ms},
 --   {'mark', stored mark}, {'conflict'}: the request came before with another body
 local rules = cjson.decode(ARGV[4])
---@ runs.lua ranks.lua moves.lua besides.lua archive.lua
+--@ runs.lua decay.lua ranks.lua moves.lua besides.lua archive.lua
 local hash, events, history, periods, marks, apart, review, gains = unpack(KEYS, 1, 8)
 local current, rankings = tonumber(ARGV[7]), tonumber(ARGV[8])
 local EVENTS, REVIEW, RING_MS = 10000, 10000, 50
@@ -79,17 +80,17 @@ end
 
 -- one score: its reply
 local function take(player, score, at, where, more)
-  local aside, moves = find_hidden(player), {}
+  local aside, moves, moment = find_hidden(player), {}, math.min(now, more.over or now)
   for word in string.gmatch(where, '%d+') do
     local i = tonumber(word)
     local old = read_run(i, player, aside)
-    local run = combine(old, score, at, scores + taken, more)
-    if not run then return {'range'} end
+    local run = combine(old, score, half_life_ms and math.min(at, now) or at, scores + taken, more)
+    if not run or half_life_ms and run.score - halvings(now) > 53 then return {'range'} end
     if not is_gone(i) then moves[#moves + 1] = {i = i, old = old, run = run} end
   end
   local first = moves[1]
   if not first then return {'late', more.late} end
-  local held = first.old and text(first.old.score) or ''
+  local held = first.old and worth(first.old.score, moment) or ''
   if more.match and more.match ~= (first.old and held or 'none') then return {'match', held} end
   local from = first.old and first.old.score or rules.rule == 'sum' and 0 or first.run.score
   if rules.max_step and not quiet and math.abs(first.run.score - from) > rules.max_step then return {'step', held} end
@@ -120,20 +121,24 @@ local function take(player, score, at, where, more)
       end
     end
   end
+  local answer = {worth(first.run.score, moment), -1, before, changed, 0, position or stored[9] or '0-0'}
+  if rules.inner then
+    answer[7], answer[8], answer[9] = '', ARGV[11 + 2 * first.i], held
+    answer[10], answer[11] = first.old and first.old.prefix or '', first.run.prefix
+  end
   if aside then
-    rewritten[player] = aside
-    return not quiet
-      and {text(first.run.score), -1, -1, changed, redis.call('ZCARD', ranking), position or stored[9] or '0-0'} or nil
+    rewritten[player], answer[5] = aside, redis.call('ZCARD', ranking)
+    return not quiet and answer or nil
   end
   position = redis.call('XADD', events, 'MAXLEN', '~', EVENTS, '*', 'player', player, 'score', text(score),
-    'held', text(first.run.score), 'at', text(at))
+    'held', worth(first.run.score, moment), 'at', text(at))
   taken = taken + 1
   if quiet then return nil end
-  local rank = before
+  answer[2], answer[5], answer[6] = before, redis.call('ZCARD', ranking), position
   if changed == 1 then -- -1 where the ranking ended since the caller looked
-    rank = redis.call('ZSCORE', ranking, first.run.prefix .. player) and find_rank(ranking, levels, first.run, player) or -1
+    answer[2] = redis.call('ZSCORE', ranking, first.run.prefix .. player) and find_rank(ranking, levels, first.run, player) or -1
   end
-  return {text(first.run.score), rank, before, changed, redis.call('ZCARD', ranking), position}
+  return answer
 end
 
 -- a score that says who it is gets the answer that it got before, as long as that is remembered
@@ -173,7 +178,7 @@ for a = start, #ARGV, 5 do
   elseif answer then reply[#reply + 1] = {(a - start) / 5, unpack(answer)} end
 end
 
-if ARGV[12] ~= '' and fresh then
+if ARGV[12] ~= '' and (fresh or not past) then
   redis.call('SET', KEYS[#KEYS], cjson.encode({stored[7], ARGV[12], {unpack(reply, 3)}}), 'PX', rules.id_ms)
 end
 for player, aside in pairs(rewritten) do redis.call('HSET', apart, player, cjson.encode(aside)) end

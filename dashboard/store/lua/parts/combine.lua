@@ -1,4 +1,4 @@
--- What a score makes of a run, by the board's rule. Uses what runs.lua defines.
+-- What a score makes of a run, by the board's rule. Uses what runs.lua and decay.lua define.
 -- whether run a ranks before run b: by score, then by the columns in turn
 local function is_better(a, b)
   if a.score ~= b.score then return (a.score > b.score) == down end
@@ -8,13 +8,16 @@ local function is_better(a, b)
   return false
 end
 
+local function add(a, b) return half_life_ms and add_weights(a, b) or a + b end
+
 -- the score that a player may hold
 local function bound(score) return math.max(rules.min or -MAX, math.min(rules.max or MAX, score)) end
 
 -- the run to which a score leads from `old`, or `old` itself where nothing changes; nil where sums stop being exact
 local function combine(old, score, at, turn, more)
   local sums, values = old and rules.rule == 'sum', {}
-  if sums then score = old.score + score end
+  if half_life_ms then score = weigh(score, at) end
+  if sums then score = add(old.score, score) end
   local same, exact = true, math.abs(score) <= MAX
   score = bound(score)
   for i, value in ipairs(more.columns or {}) do
@@ -36,6 +39,6 @@ local function merge_runs(earlier, later)
   if rules.rule == 'best' then return is_better(later, earlier) and later or earlier end
   local values, at = {}, timed and math.max(read_time(earlier.prefix), read_time(later.prefix)) or 0
   for i, value in ipairs(earlier.values) do values[i] = math.max(-MAX, math.min(MAX, value + later.values[i])) end
-  return {score = bound(earlier.score + later.score), values = values, prefix = make_prefix(values, at, 0),
+  return {score = bound(add(earlier.score, later.score)), values = values, prefix = make_prefix(values, at, 0),
     data = later.data ~= '' and later.data or earlier.data}
 end

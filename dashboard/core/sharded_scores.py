@@ -1,0 +1,113 @@
+"""Scores of sharded boards: each goes to its player's shard, and gets its rank among the players of all.
+
+Owns: splitting a batch, making one answer of those of the shards. Leaves to others: one shard's part (`scores.py`), counts
+(`sharded_rankings.py`). A shard takes its part of a batch whole or not at all; the shards take theirs one after the other.
+Where the store goes away in between, nothing is acknowledged, and those before have counted: send such a batch with ids.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from dashboard.core.boards import Boards
+from dashboard.core.plans import Move, Plan
+from dashboard.core.sharded_rankings import ShardedRankings
+from dashboard.core.shards import outer_position, shard_of
+from dashboard.errors import MarkMoved, ScorecastError, StoreUnavailable
+from dashboard.store.once import Once
+from dashboard.values import Board, Mark, Result, Score
+
+Run = Callable[[str, Sequence[Score], Mark | None, Once | None], tuple[Plan, Sequence[Any]]]
+ATTEMPTS = 20
+
+
+class ShardedScores:
+    """Writes to sharded boards. `run` applies a batch to one inner board."""
+
+    def __init__(self, boards: Boards, rankings: ShardedRankings, run: Run) -> None:
+        self._boards = boards
+        self._rankings = rankings
+        self._run = run
+
+    def submit(self, board: Board, scores: Sequence[Score], once: Once | None) -> list[Result | ScorecastError]:
+        """As Scores.submit. One round trip for each shard that has a part, with `once` for every one, and one for ranks."""
+        results: list[Result | ScorecastError] = [StoreUnavailable("")] * len(scores)
+        moves: dict[int, tuple[int, Move]] = {}
+        replayed = []
+        for shard, mine in enumerate(self._split(board, scores)):
+            if not mine and once is None:
+                continue
+            again = None if once is None else Once(once.digest, once.print)
+            plan, replies = self._run(self._boards.inner(board)[shard].name, [scores[i] for i in mine], None, again)
+            replayed.append(again is not None and again.replayed)
+            for i, result in zip(mine, plan.read(replies), strict=True):
+                results[i] = result
+            moves |= {mine[n]: (shard, move) for n, move in plan.moves.items()}
+        if once is not None:
+            once.replayed = all(replayed)
+        return self._ranked(board, results, moves)
+
+    def load(self, board: Board, scores: Sequence[Score], mark: Mark) -> dict[int, ScorecastError]:
+        """As Scores.load: every shard moves its mark. A shard that has come further before its writer died, and only it, is
+        passed over. One round trip for each shard.
+        """
+        refused: dict[int, ScorecastError] = {}
+        for shard, mine in enumerate(self._split(board, scores)):
+            try:
+                plan, replies = self._run(self._boards.inner(board)[shard].name, [scores[i] for i in mine], mark, None)
+            except MarkMoved as moved:
+                if moved.evidence["mark"] != mark.next:
+                    raise
+                continue
+            refused |= {mine[n]: error for n, error in plan.refused(replies).items()}
+        return refused
+
+    def _split(self, board: Board, scores: Sequence[Score]) -> list[list[int]]:
+        """Of each shard which scores are its."""
+        shards = len(self._boards.inner(board))
+        mine: list[list[int]] = [[] for _ in range(shards)]
+        for i, score in enumerate(scores):
+            mine[shard_of(score.player, shards)].append(i)
+        return mine
+
+    def _ranked(
+        self, board: Board, results: list[Result | ScorecastError], moves: dict[int, tuple[int, Move]]
+    ) -> list[Result | ScorecastError]:
+        """The results with the ranks that they have among all players."""
+        asked: dict[str, list[tuple[int, str, bytes]]] = {}
+        for i, (_, move) in moves.items():
+            runs = asked.setdefault(move.period, [])
+            runs += [(i, *run) for run in (move.now, move.before) if run is not None]
+        counted: dict[tuple[int, bytes, str], list[int]] = {}
+        players: dict[str, int] = {}
+        for period, runs in asked.items():
+            counts = self._counts(board, period, [(score, member) for _, score, member in runs])
+            players[period] = sum(size for size, _ in counts)
+            for n, (i, score, member) in enumerate(runs):
+                counted[i, member, score] = [ahead[n] for _, ahead in counts]
+        for i, (shard, move) in moves.items():
+            result = results[i]
+            assert isinstance(result, Result)
+
+            def among_all(
+                local: int | None, run: tuple[str, bytes] | None, i: int = i, shard: int = shard
+            ) -> int | None:
+                if local is None or run is None:
+                    return local
+                score, member = run
+                return local + sum(n for other, n in enumerate(counted[i, member, score]) if other != shard)
+
+            results[i] = result._replace(
+                rank=among_all(result.rank, move.now),
+                previous_rank=among_all(result.previous_rank, move.before),
+                players=players[move.period],
+                position=outer_position(result.position, shard, board.settings.shards or 1),
+            )
+        return results
+
+    def _counts(self, board: Board, period: str, runs: Sequence[tuple[str, bytes]]) -> list[tuple[int, list[int]]]:
+        for _ in range(ATTEMPTS):
+            counts = self._rankings.counts(board, period, "rank", runs)
+            if counts is not None:
+                return counts
+            board = self._boards.get(board.name)
+        raise StoreUnavailable("The board keeps changing; the scores were taken, their ranks are not known.")

@@ -1,0 +1,222 @@
+"""Sharded boards: every answer is that of the same board in one piece, and the shards go with it."""
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dashboard.core.boards import Version
+from dashboard.core.shards import inner_name, is_reached, outer_position, shard_of
+from dashboard.errors import BoardConflict, IdempotencyConflict, MarkMoved, PlayerNotFound, ScorecastError
+from dashboard.live.broadcaster import parse_position
+from dashboard.parts import Parts
+from dashboard.store import keys
+from dashboard.store.once import Once
+from dashboard.values import BoardSettings, Column, Mark, Result, Score, Standing
+from tests.core.times import DAY_MS, archiving_at, store_ms
+
+SHARDS = 3
+PLAYERS = [f"p{n}" for n in range(25)] + ["größe ☃", "Z", "a:b"]
+BOARDS = {
+    "plain": BoardSettings(rule="last", periods=("all", "day"), late_s=3 * DAY_MS // 1000, keep=30),
+    "first": BoardSettings(rule="sum", ties="first", min=0, periods=("day", "all"), late_s=3 * DAY_MS // 1000, keep=30),
+    "shared": BoardSettings(rule="last", ties="shared", order="asc"),
+    "columns": BoardSettings(rule="best", ties="shared", columns=(Column("laps"), Column("time", "asc"))),
+}
+
+
+def answers(parts: Parts, board: str, dice: random.Random) -> list[Any]:
+    """What every call says of a board, without its name, version and positions."""
+    found: list[Any] = []
+    known = parts.boards.get(board)
+    when = store_ms(parts.client)
+    for kind in known.settings.periods:
+        for at_ms in (None, when - DAY_MS):
+            pages: list[Standing] = []
+            cursor = None
+            while True:
+                page = parts.rankings.top(board, kind, limit=dice.choice([1, 4, 50]), cursor=cursor, at_ms=at_ms)
+                pages += page.rows
+                cursor = page.next
+                if cursor is None:
+                    break
+            found.append((page.players, pages))
+            columns = {column.name: dice.randrange(3) for column in known.settings.columns}
+            for _ in range(4):
+                found.append(
+                    replace(
+                        parts.rankings.rank_of(board, dice.randrange(-9, 40), columns, kind, at_ms=at_ms),
+                        board="",
+                        version=0,
+                    )
+                )
+                share = dice.choice([0, 12.5, 50, 99, 100])
+                found.append(
+                    (share, replace(parts.rankings.at_percentile(board, share, kind, at_ms=at_ms), board="", version=0))
+                )
+                player, radius = dice.choice(PLAYERS), dice.choice([0, 2, 50])
+                try:
+                    around = parts.rankings.around(board, player, kind, radius=radius, at_ms=at_ms)
+                    place = parts.rankings.player(board, player, kind, at_ms=at_ms)
+                    found.append((around.players, around.rows, around.next is None, place.rank, place.percentile))
+                except PlayerNotFound as error:
+                    found.append(str(error).replace(board, ""))
+                listed = parts.rankings.standings(board, dice.sample(PLAYERS, 6), kind, at_ms=at_ms)
+                found.append((listed.players, sorted(listed.rows, key=lambda row: row.player), listed.missing))
+        found.append(parts.rankings.distribution(board, kind))
+        found.append([period.id for period in parts.rankings.periods(board, kind)])
+        (shown,) = parts.rankings.snapshots([(known, f"{kind}:x" if kind != "all" else "all", 10)])
+        found.append((shown.players, shown.rows))
+    found.append(parts.boards.fresh(board).players)
+    found.append([row["player"] for row in parts.removals.aside(board)])
+    found.append([(row["what"], row["player"]) for row in parts.removals.audit(board)])
+    return found
+
+
+def told(results: list[Result | ScorecastError]) -> list[Any]:
+    return [one._replace(position="") if isinstance(one, Result) else (type(one), str(one)) for one in results]
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_sharded_board_answers_as_one_in_one_piece(name: str, parts: Parts, board: str) -> None:
+    settings, dice = BOARDS[name], random.Random(name)
+    whole, parted = f"{board}-1", f"{board}-n"
+    parts.boards.put(whole, settings)
+    parts.boards.put(parted, replace(settings, shards=SHARDS))
+    begin_ms = store_ms(parts.client)
+    for step in range(12):
+        batch = []
+        for n in range(dice.choice([1, 20])):
+            columns = {column.name: dice.randrange(3) for column in settings.columns}
+            # what comes in the same millisecond is put into its order by the shard: see docs/boards.md
+            at_ms = begin_ms - dice.choice([0, DAY_MS]) - 1000 * step - n if settings.ties == "first" else None
+            if at_ms is None and "day" in settings.periods and dice.random() < 0.3:
+                at_ms = begin_ms - DAY_MS
+            batch.append(Score(dice.choice(PLAYERS), dice.randrange(-5, 30), at_ms, columns))
+        first, second = parts.scores.submit(whole, batch), parts.scores.submit(parted, batch)
+        if len(batch) == 1:  # in a batch ranks are those after each score, in a shard after all of its part
+            assert told(first) == told(second)
+        else:
+            assert [(r.score, r.changed) for r in first] == [(r.score, r.changed) for r in second]  # type: ignore[union-attr]
+        player = dice.choice(PLAYERS)
+        away = {row["player"] for row in parts.removals.aside(whole)}
+        there = any(row.player == player for row in parts.rankings.top(whole, "all", limit=100).rows)
+        for one in (whole, parted):
+            if player in away:
+                parts.removals.restore(one, player, reason="r", by="x")
+            elif there:
+                parts.removals.remove(one, player, reason="r", by="x", hide=step % 2 == 0)
+        seed = dice.random()
+        assert answers(parts, whole, random.Random(seed)) == answers(parts, parted, random.Random(seed))
+
+
+def scored(results: list[Result | ScorecastError]) -> list[Result]:
+    assert all(isinstance(result, Result) for result in results), results
+    return [result for result in results if isinstance(result, Result)]
+
+
+def test_players_are_spread_and_stay_in_their_shard(parts: Parts, board: str) -> None:
+    parts.boards.put(board, BoardSettings(shards=SHARDS))
+    parts.scores.submit(board, [Score(player, 1) for player in PLAYERS])
+    for shard in range(SHARDS):
+        mine = {raw.decode() for raw in parts.client.zrange(keys.ranking(inner_name(board, shard), "all"), 0, -1)}
+        assert mine == {player for player in PLAYERS if shard_of(player, SHARDS) == shard}
+        assert mine
+    assert board in parts.boards.names()
+    assert not [name for name in parts.boards.names() if "/" in name]
+    assert [one.name for one in parts.boards.all() if one.name.startswith(board)] == [board]
+
+
+def test_a_position_says_its_shard_and_sync_waits_for_that(parts: Parts, board: str) -> None:
+    parts.boards.put(board, BoardSettings(shards=SHARDS))
+    before = parts.boards.versions([board])[0]
+    (result,) = scored(parts.scores.submit(board, [Score("ada", 1)]))
+    after = parts.boards.versions([board])[0]
+    wanted = parse_position(result.position)
+
+    def reached(version: Version) -> bool:
+        return is_reached(tuple(map(parse_position, version.positions)), wanted)
+
+    assert (reached(before), reached(after)) == (False, True)
+    shard = shard_of("ada", SHARDS)
+    assert outer_position(after.positions[shard], shard, SHARDS) == result.position
+    assert after.number == before.number + 1
+
+
+def test_a_request_that_is_sent_again_counts_once_in_every_shard(parts: Parts, board: str) -> None:
+    parts.boards.put(board, BoardSettings(rule="sum", shards=SHARDS))
+    scores = [Score(player, 1) for player in PLAYERS]
+    first = scored(parts.scores.submit(board, scores, once=Once("a" * 64, "one")))
+    again = Once("a" * 64, "one")
+    assert [r.position for r in scored(parts.scores.submit(board, scores, once=again))] == [r.position for r in first]
+    assert again.replayed
+    other = next(player for player in PLAYERS if shard_of(player, SHARDS) == 1)
+    with pytest.raises(IdempotencyConflict):  # wherever its players are
+        parts.scores.submit(board, [Score(other, 1)], once=Once("a" * 64, "two"))
+    one = Once("b" * 64, "one")
+    (result,) = scored(parts.scores.submit(board, [Score(other, 5)], once=one))
+    with pytest.raises(IdempotencyConflict):
+        parts.scores.submit(board, [Score("ada", 5)], once=Once("b" * 64, "two"))
+    assert (result.score, one.replayed) == (6, False)
+    ids = [Score(player, 1, id=f"of {player}") for player in PLAYERS]
+    assert [r.score for r in scored(parts.scores.submit(board, ids))] == [
+        r.score for r in scored(parts.scores.submit(board, ids))
+    ]
+
+
+def test_an_import_that_died_between_two_shards_goes_on_and_counts_each_row_once(parts: Parts, board: str) -> None:
+    parts.boards.put(board, BoardSettings(rule="sum", shards=SHARDS))
+    scores = [Score(player, 1) for player in PLAYERS]
+    done = Mark("file", "", '{"end": 10, "done": false}')
+    inner = parts.boards.inner(parts.boards.get(board))
+    mine = [score for score in scores if shard_of(score.player, SHARDS) == 0]
+    parts.scores._run(inner[0].name, mine, done)  # and then it died
+    assert parts.scores.mark(board, "file") == ""
+    assert parts.scores.load(board, scores, done) == {}
+    assert {row.score for row in parts.rankings.top(board, limit=100).rows} == {1}
+    assert parts.scores.mark(board, "file") == done.next
+    with pytest.raises(MarkMoved):
+        parts.scores.load(board, scores, Mark("file", "", '{"end": 5, "done": false}'))
+
+
+def test_what_is_over_is_archived_as_one(parts: Parts, board: str) -> None:
+    parts.boards.put(board, BoardSettings(periods=("day",), shards=SHARDS, late_s=DAY_MS // 1000, keep=1))
+    when = store_ms(parts.client) - DAY_MS
+    parts.scores.submit(board, [Score(player, n, when) for n, player in enumerate(PLAYERS)])
+    before = parts.rankings.top(board, "day", limit=100, at_ms=when)
+    archiving_at(parts, 50 * DAY_MS).archive_due()
+    for home in parts.boards.homes(board):
+        assert parts.client.ttl(keys.ranking(home, before.period)) > 0
+        parts.client.delete(keys.ranking(home, before.period))  # its time came
+    after = parts.rankings.top(board, "day", limit=100, at_ms=when)
+    assert after.rows == before.rows
+    assert parts.rankings.player(board, "p3", "day", at_ms=when).rank == len(PLAYERS) - 3
+
+
+def test_settings_go_to_every_shard_and_all_go_with_the_board(parts: Parts, board: str) -> None:
+    settings = BoardSettings(shards=SHARDS)
+    parts.boards.put(board, settings)
+    parts.scores.submit(board, [Score(player, 5) for player in PLAYERS])
+    with pytest.raises(BoardConflict, match="shards"):
+        parts.boards.put(board, replace(settings, shards=SHARDS + 1))
+    with pytest.raises(BoardConflict, match="order"):
+        parts.boards.put(board, replace(settings, order="asc"))
+    parts.boards.put(board, replace(settings, max=7))
+    assert {result.score for result in scored(parts.scores.submit(board, [Score(p, 9) for p in PLAYERS]))} == {7}
+    parts.boards.delete(board)
+    assert not parts.client.keys(f"sc:board:{{{board}*")
+    parts.boards.put(board, BoardSettings())
+    parts.scores.submit(board, [Score("ada", 1)])
+    with pytest.raises(BoardConflict, match="shards"):
+        parts.boards.put(board, settings)
+
+
+def test_history_counts_what_came_to_every_shard(parts: Parts, board: str) -> None:
+    parts.boards.put(board, BoardSettings(shards=SHARDS))
+    parts.scores.submit(board, [Score(player, n) for n, player in enumerate(PLAYERS)])
+    for home in parts.boards.homes(board):
+        parts.client.hset(keys.board(home), "bucket", 1)  # as if time had passed since
+    (pulse,) = parts.analytics.history(board, "all", from_ms=0)
+    assert pulse.scores == len(PLAYERS)
+    assert pulse.rows == parts.rankings.top(board).rows
