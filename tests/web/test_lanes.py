@@ -27,6 +27,7 @@ SETTINGS: tuple[dict[str, Any], ...] = (
     {"ties": "first", "columns": [{"name": "kills", "order": "desc"}]},
     {"rule": "sum", "max_step": 1000, "min": -500, "max": 5000},
     {"review": {"above": 500}},
+    {"shards": 4},
 )
 NAMES = (
     "a",
