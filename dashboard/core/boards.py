@@ -81,6 +81,10 @@ class Boards:
             raise BoardNotFound(f"There is no board {name!r}. PUT it, or post its first score.")
         return board
 
+    def remembered(self, name: str) -> Board | None:
+        """The board as remembered, None where it is not. No round trip."""
+        return self._known.get(name)
+
     def look(self, name: str) -> Board | None:
         """The board, as remembered or read; None if absent. At most one round trip."""
         return self._known.get(name) or self.read(name)
@@ -110,10 +114,6 @@ class Boards:
         """All boards that hold players of one. Raises BoardNotFound. No round trip if remembered."""
         board = self.get(name)
         return [inner.name for inner in self.inner(board)] if board.settings.shards is not None else [name]
-
-    def remembered(self, name: str) -> Board | None:
-        """The board as remembered, None where it is not. No round trip."""
-        return self._known.get(name)
 
     def ensure(self, name: str, settings: BoardSettings | None = None) -> Board:
         """The board; made with `settings` (or the defaults) where it is absent. No round trip if remembered.

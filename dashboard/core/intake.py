@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from dashboard.core.plans import Plan
-from dashboard.core.scores import Scores, check_taker
+from dashboard.core.scores import Scores
 from dashboard.errors import ScorecastError, StoreUnavailable
 from dashboard.store.scripts import answering, sharing
 from dashboard.values import Board, Result, Score
@@ -74,12 +74,8 @@ class Intake:
         """Write scores with what else comes in this turn. False where that takes more than one round trip, or would be
         refused: nothing is done then, and `Scores.submit` knows the rest. `done` is called later, once.
         """
-        known = self._scores.remembered(board)
-        if known is None or known.settings.shards is not None or not self._pipe.ready:
-            return False
-        try:
-            check_taker(known, as_operator=as_operator)
-        except ScorecastError:
+        known = self._scores.remembered(board, as_operator=as_operator)
+        if known is None or not self._pipe.ready:
             return False
         if self._count + len(scores) > self._most_waiting:
             self._later(partial(done, StoreUnavailable("Too many scores wait for Redis; try again shortly.")))

@@ -85,8 +85,8 @@ def clean_data(value: object) -> str | None:
     return text
 
 
-def check_taker(board: Board, *, as_operator: bool) -> None:
-    """Raises BoardConflict where the board takes no scores, Forbidden where it takes them from operators only."""
+def _check_writer(board: Board, *, as_operator: bool) -> None:
+    """Raises BoardConflict, Forbidden."""
     if board.settings.merge is not None:
         raise BoardConflict(f"The board {board.name!r} is merged of others and takes no scores: post to those.")
     if board.settings.writers == "operators" and not as_operator:
@@ -116,14 +116,20 @@ class Scores:
         """
         _check_size(scores)
         known = self._board(board, as_operator=as_operator)
-        if known.settings.shards is not None and self._sharded is not None:
-            results = self._sharded.submit(known, scores, once)
-            return self._counted(results, once)
-        return self._results(*self._run(board, scores, None, once, as_operator=as_operator))
+        if known.settings.shards is None or self._sharded is None:
+            return self._results(*self._run(board, scores, None, once, as_operator=as_operator))
+        return self._counted(self._sharded.submit(known, scores, once), once)
 
-    def remembered(self, board: str) -> Board | None:
-        """The board, if this process remembers it. No round trip."""
-        return self._boards.remembered(board)
+    def remembered(self, board: str, *, as_operator: bool) -> Board | None:
+        """The board, if this process remembers it, and scores for it are one call and not refused. No round trip."""
+        known = self._boards.remembered(board)
+        if known is None or known.settings.shards is not None:
+            return None
+        try:
+            _check_writer(known, as_operator=as_operator)
+        except (BoardConflict, Forbidden):
+            return None
+        return known
 
     def plan(self, board: Board, scores: Sequence[Score], mark: Mark | None = None, once: Once | None = None) -> Plan:
         """The call that applies scores to a board as it is remembered. Whoever makes it hands the reply to `read`."""
@@ -160,7 +166,7 @@ class Scores:
 
     def _board(self, name: str, *, as_operator: bool) -> Board:
         known = self._boards.ensure(name)
-        check_taker(known, as_operator=as_operator)
+        _check_writer(known, as_operator=as_operator)
         return known
 
     def _run(

@@ -14,11 +14,11 @@ from wsgiref.handlers import format_date_time
 import eventlet
 from eventlet import hubs, wsgi
 
-from dashboard.wire.requests import LONGEST_BODY, Answer, Done, Head, read_head
+from dashboard.wire.requests import LONGEST_BODY, LONGEST_HEAD, Answer, Done, Head, read_head
 
 MOST_HEADS = 1024
 """Clients send the same heads again and again: so many are known, at most 4 kB each."""
-AHEAD = 4 * LONGEST_BODY
+AHEAD = LONGEST_BODY + LONGEST_HEAD
 """So much is read of what a client sends before it has its answer."""
 
 

@@ -15,6 +15,7 @@ import pytest
 import redis
 import requests
 
+from dashboard.wire.http_lane import AHEAD
 from tests.conftest import ServerProcess, Start
 from tests.store.hold import wait_until
 from tests.web.raw import Answer, Line, chunked, request
@@ -27,8 +28,7 @@ SETTINGS: tuple[dict[str, Any], ...] = (
     {"ties": "first", "columns": [{"name": "kills", "order": "desc"}]},
     {"rule": "sum", "max_step": 1000, "min": -500, "max": 5000},
     {"review": {"above": 500}},
-    {"rule": "sum", "shards": 3},
-    {"half_life_s": 31_536_000, "rule": "sum"},
+    {"shards": 4},
 )
 NAMES = (
     "a",
@@ -237,6 +237,18 @@ def test_control_a_cookie_goes_the_plain_way(url: str, board: str) -> None:
                 line.ask("POST", f"/api/v1/boards/{board}/scores", b'{"player":"a","score":1}', *headers).status == 200
             )
         assert hot(url) - before == max(0, count - (PLAIN in headers)), headers
+
+
+def test_more_than_is_read_ahead_is_answered_in_its_order(url: str, board: str) -> None:
+    requests.put(f"{url}/api/v1/boards/{board}", json={"rule": "sum"}, timeout=10)
+    before, count = hot(url), 2 * AHEAD // 150
+    one = request("POST", f"/api/v1/boards/{board}/scores", b'{"player":"a","score":1}', f"X-Long: {'x' * 60}")
+    with Line(url) as line:
+        sender = threading.Thread(target=line.send, args=(one * count,))
+        sender.start()
+        assert [line.answer().json()["score"] for _ in range(count)] == list(range(1, count + 1))
+        sender.join()
+    assert hot(url) - before > count / 2
 
 
 def test_the_answer_comes_though_the_client_has_finished_sending(url: str, board: str) -> None:
