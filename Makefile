@@ -5,7 +5,7 @@
 .SILENT:
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup run test lint soak lock dev browser FORCE
+.PHONY: help setup run test lint soak bench bench-quick lock dev browser FORCE
 
 PY := .venv/bin/python
 DONE := .venv/.done
@@ -20,7 +20,7 @@ install = echo "set-up: $(1)"; said=$$($(2) 2>&1) || { case "$$said" in \
 pip = $(call install,$(1),$(PY) -m pip install -q --disable-pip-version-check --no-input --require-hashes -r $(2),pip's configuration)
 
 help: ## list these commands
-	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
+	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: $(DONE)/python static/vendor/versions.json ## install what the server needs (the others call it themselves)
 
@@ -32,6 +32,12 @@ test: setup dev node_modules/.package-lock.json browser ## every test but the he
 
 soak: setup dev node_modules/.package-lock.json browser ## the heavy rounds, minutes long
 	exec $(PY) -m pytest -m soak $(ARGS)
+
+bench: setup bench/peers/node_modules/.package-lock.json ## processor time per score and frame, beside peers on Node: figures, plots, growth
+	exec $(PY) -m bench $(ARGS)
+
+bench-quick: setup bench/peers/node_modules/.package-lock.json ## the same in three minutes, without growth
+	exec $(PY) -m bench --quick $(ARGS)
 
 lint: setup dev ## style, types and the import rules
 	$(PY) -m ruff check
@@ -82,6 +88,10 @@ $(DONE)/node: requirements-node.lock $(DONE)/venv $(if $(shell PATH='$(PATH)' co
 
 node_modules/.package-lock.json: package.json package-lock.json .npmrc $(DONE)/node
 	$(call install,the page's libraries,npm ci --ignore-scripts --prefer-offline --no-progress --loglevel=error,npm's configuration)
+	touch $@
+
+bench/peers/node_modules/.package-lock.json: bench/peers/package.json bench/peers/package-lock.json bench/peers/.npmrc $(DONE)/node
+	$(call install,the benchmark's peers,npm ci --prefix bench/peers --ignore-scripts --prefer-offline --no-progress --loglevel=error,npm's configuration)
 	touch $@
 
 static/vendor/versions.json: node_modules/.package-lock.json .ci/vendor.mjs

@@ -111,10 +111,12 @@ class Server:
         )
         retries.guard(self._flask)
         self._socketio = web.make_socketio(self._flask, settings.async_mode, settings.allowed_origins)
+        self._transport = web.attach_transport(self._socketio)
         room = self._socketio.server.enter_room, self._socketio.server.leave_room
         emit = self._emit
+        publish = self._publish if self._transport is None else self._transport.publish
         self._broadcaster = Broadcaster(
-            parts.boards, parts.rankings, parts.clock, emit, *room, tick_ms=settings.tick_ms
+            parts.boards, parts.rankings, parts.clock, publish, *room, tick_ms=settings.tick_ms
         )
         self._pulse = PulseFeed(parts.boards, parts.rankings, parts.analytics, parts.clock, emit, *room)
         ears = connect(parts.url, timeout_s=10.0, connections=3)
@@ -173,7 +175,7 @@ class Server:
         self._crew.start()
         if self._pipe is not None:
             self._pipe.start()
-        end = web.serve(self._flask, self._socketio, self.listener, self._protocol)
+        end = web.serve(self._flask, self._socketio, self.listener, self._transport, self._protocol)
         on_ready(self.address)
         keeper = Keeper(self._parts.embedded)
         while not self._stopping:
@@ -195,6 +197,10 @@ class Server:
 
     def _emit(self, event: str, frame: dict[str, object], room: str) -> None:
         self._socketio.server.emit(event, frame, room=room)
+
+    def _publish(self, event: str, frame: dict[str, object], room: str, whole: object) -> None:
+        """Every frame to every viewer, where the library sends them."""
+        self._emit(event, frame, room)
 
     def _health(self) -> Blueprint:
         def store() -> None:

@@ -99,6 +99,7 @@ class BoardSettings:
     `groups`: what a group has, the sum of its members or the best of them. `cohorts`: how many players fill one.
     `half_life_s`: in so long what a player holds halves. `merge`: of which boards this one is made.
     `shards`: over how many sorted sets its players are spread.
+    `of`: in a shard, the life of its board.
     """
 
     order: Order = "desc"
@@ -124,6 +125,7 @@ class BoardSettings:
     cohorts: int | None = None
     merge: Merge | None = None
     shards: int | None = None
+    of: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """As PUT takes them: what is not set is left out."""

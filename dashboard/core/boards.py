@@ -17,7 +17,7 @@ from dashboard.core.chronicle import Chronicle
 from dashboard.core.clock import Clock
 from dashboard.core.merging import check_sources, refresh, standings
 from dashboard.core.periods import LAST_MS
-from dashboard.core.shards import inner_names, shard_of
+from dashboard.core.shards import inner_names, outer_name, shard_of
 from dashboard.errors import (
     BoardConflict,
     BoardNotDeclared,
@@ -95,13 +95,20 @@ class Boards:
 
     def _inner(self, board: Board, name: str) -> Board:
         for _ in range(ATTEMPTS):
-            wanted = replace(board.settings, shards=None)
             known = self._known.get(name) or self.read(name)
-            if known is not None and known.settings == wanted:
+            if known is not None and known.settings == _of_shard(board):
                 return known
-            board = self.read(board.name) or board  # which of both is out of date?
-            if known is None or known.settings != replace(board.settings, shards=None):
-                self.put(name, replace(board.settings, shards=None))
+            self.forget(board.name)  # which of both is out of date?
+            board = self.get(board.name)
+            if board.settings.shards is None:
+                raise BoardNotFound(f"The board {board.name!r} has no shards any more.")
+            known = self.read(name)
+            if (
+                known is not None and known.settings.of != board.life
+            ):  # of a life whose deletion did not come to its end
+                self._delete(name, only=known.revision)
+            elif known is None or known.settings != _of_shard(board):
+                self.put(name, _of_shard(board))
         raise restless(board.name)
 
     def home(self, name: str, player: str) -> str:
@@ -124,6 +131,8 @@ class Boards:
             board = self.look(name)
             if board is not None:
                 return board
+            if outer_name(name) != name:  # a shard is made with its board only
+                raise BoardNotFound(f"The board {outer_name(name)!r} was deleted.")
             if self._declared_only:
                 raise BoardNotDeclared(f"Nobody declared the board {name!r}: PUT it first (BOARDS=declared).")
             self._write(name, None, settings or BoardSettings(), re_ranks=False)
@@ -161,12 +170,21 @@ class Boards:
         )
 
     def delete(self, name: str) -> None:
-        """Delete a board with all its scores and its history. Raises BoardNotFound. Four round trips, one transaction."""
-        for one in inner_names(self.get(name)):
+        """Delete a board with all its scores and its history. Raises BoardNotFound. Four round trips, one transaction; a
+        sharded one as often again for each shard.
+        """
+        shards = inner_names(self.get(name))
+        self._delete(name)
+        for shard in shards:  # once nobody can make them anew
             with suppress(BoardNotFound):
-                self.delete(one)
+                self._delete(shard)
+
+    def _delete(self, name: str, *, only: str | None = None) -> None:
+        """`only`: as long as it has this revision."""
         for _ in range(ATTEMPTS):
             revision, periods = self._own_rankings(name)
+            if only is not None and revision != only:
+                return
             others = (keys.events(name), keys.history(name), keys.marks(name), keys.audit(name), keys.aside(name))
             rankings = (key for id in periods for key in keys.standings(name, id))
             names = [keys.board(name), keys.periods(name), keys.review(name), keys.unarchived(name), keys.groups(name)]
@@ -282,12 +300,9 @@ class Boards:
         return (revision or b"").decode(), sorted(raw.decode() for raw in ids)
 
     def mark(self, name: str, id: str) -> str:
-        """An import's stored place, '' if it has not begun; the earliest of all shards. One round trip for each."""
-        board = self.look(name)
+        """An import's stored place, '' if it has not begun. One round trip."""
         with answering():
-            found = [self._client.hget(keys.marks(one), id) for one in (inner_names(board) if board else []) or [name]]
-        marks = {(raw or b"").decode() for raw in found}
-        return marks.pop() if len(marks) == 1 else min(marks, key=_far)
+            return str((self._client.hget(keys.marks(name), id) or b"").decode())
 
     def _write(self, name: str, seen: Board | None, settings: BoardSettings, *, re_ranks: bool) -> tuple[bytes, Board]:
         """Store the settings if the board is still as `seen`. Listed before, so that a board that is stored is listed
@@ -340,6 +355,10 @@ def restless(board: str) -> StoreUnavailable:
     return StoreUnavailable(f"The board {board!r} keeps changing; try again.")
 
 
+def _of_shard(board: Board) -> BoardSettings:
+    return replace(board.settings, shards=None, of=board.life)
+
+
 def _version(replies: Sequence[Sequence[bytes | None]]) -> Version:
     """Of a board's own fields, and those of its shards, which then count for it."""
     (revision, *_), *inner = replies
@@ -353,11 +372,6 @@ def _version(replies: Sequence[Sequence[bytes | None]]) -> Version:
         positions,
         sum(int(scores or 0) for *_, scores in said),
     )
-
-
-def _far(mark: str) -> tuple[int, bool]:
-    place = json.loads(mark or "{}")
-    return place.get("end", -1), place.get("done", False)
 
 
 def _season_ends(board: Board, now_ms: int) -> int | None:

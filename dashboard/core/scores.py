@@ -14,7 +14,7 @@ from dashboard.core.clock import Clock
 from dashboard.core.plans import Plan
 from dashboard.core.sharded_rankings import ShardedRankings
 from dashboard.core.sharded_scores import ShardedScores
-from dashboard.errors import BoardConflict, Forbidden, InvalidInput, MarkMoved, ScorecastError
+from dashboard.errors import BoardConflict, BoardNotFound, Forbidden, InvalidInput, MarkMoved, ScorecastError
 from dashboard.store.once import Once
 from dashboard.store.scripts import Scripts, sharing
 from dashboard.values import MAX_SCORE, Board, Mark, Result, Score
@@ -118,7 +118,11 @@ class Scores:
         known = self._board(board, as_operator=as_operator)
         if known.settings.shards is None or self._sharded is None:
             return self._results(*self._run(board, scores, None, once, as_operator=as_operator))
-        return self._counted(self._sharded.submit(known, scores, once), once)
+        try:
+            return self._counted(self._sharded.submit(known, scores, once), once)
+        except BoardNotFound:  # deleted since it was remembered: begin anew, as with any board
+            self._boards.forget(board)
+            return self.submit(board, scores, as_operator=as_operator, once=once)
 
     def remembered(self, board: str, *, as_operator: bool) -> Board | None:
         """The board, if this process remembers it, and scores for it are one call and not refused. No round trip."""

@@ -5,6 +5,7 @@ Owns: splitting a batch, making one answer of those of the shards. Leaves to oth
 Where the store goes away in between, nothing is acknowledged, and those before have counted: send such a batch with ids.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -47,18 +48,25 @@ class ShardedScores:
         return self._ranked(board, results, moves)
 
     def load(self, board: Board, scores: Sequence[Score], mark: Mark) -> dict[int, ScorecastError]:
-        """As Scores.load: every shard moves its mark. A shard that has come further before its writer died, and only it, is
-        passed over. One round trip for each shard.
+        """As Scores.load. The board has the import's mark, each shard how far it has come in the file; what a shard took before
+        its writer died is not given to it again. One round trip for each shard that has a part, and two more.
         """
+        if (stored := self._boards.mark(board.name, mark.id)) != mark.expected:
+            raise MarkMoved("Another writer took this import further.", mark=stored)
         refused: dict[int, ScorecastError] = {}
+        begin, end = _place(mark.expected), _place(mark.next)
         for shard, mine in enumerate(self._split(board, scores)):
+            if begin == end and not mine:
+                continue
+            inner = self._boards.inner(board)[shard].name
             try:
-                plan, replies = self._run(self._boards.inner(board)[shard].name, [scores[i] for i in mine], mark, None)
+                plan, replies = self._run(inner, [scores[i] for i in mine], Mark(mark.id, begin, end), None)
             except MarkMoved as moved:
-                if moved.evidence["mark"] != mark.next:
+                if moved.evidence["mark"] != end:
                     raise
                 continue
             refused |= {mine[n]: error for n, error in plan.refused(replies).items()}
+        self._run(board.name, [], mark, None)
         return refused
 
     def _split(self, board: Board, scores: Sequence[Score]) -> list[list[int]]:
@@ -110,4 +118,11 @@ class ShardedScores:
             if counts is not None:
                 return counts
             board = self._boards.get(board.name)
+            if board.settings.shards is None:
+                break
         raise StoreUnavailable("The board keeps changing; the scores were taken, their ranks are not known.")
+
+
+def _place(mark: str) -> str:
+    """How far in the file a mark is: what is corrected in it later, such as how many rows were refused, moves nothing."""
+    return str(json.loads(mark)["end"]) if mark else ""

@@ -1,7 +1,7 @@
 """The broadcaster: from 'this board changed' to one frame for all who watch it.
 
 Owns: the tick, the polling of rung boards, the sweep that heals lost rings, `sync`.
-Leaves to others: frames (`view.py`), hearing rings (`doorbell.py`), who watches (`audience.py`), connections (`emit`,
+Leaves to others: frames (`view.py`), hearing rings (`doorbell.py`), who watches (`audience.py`), connections (`publish`,
 `enter` and `leave` are handed in).
 
 A tick costs one read of versions for the boards that rang lately, and one read of rows for those that changed and are
@@ -40,7 +40,7 @@ LOOK_S = 0.25
 AWAY_S = 1.0
 SYNC_S = 10.0
 
-Emit = Callable[[str, Frame, str], None]
+Publish = Callable[[str, Frame, str, Callable[[], Frame]], None]
 
 
 @dataclass(slots=True)
@@ -60,14 +60,16 @@ class _Watch:
 
 
 class Broadcaster:
-    """`emit(event, frame, room)` sends to all in a room; `enter` and `leave` (viewer, room) change rooms."""
+    """`publish(event, frame, room, whole)` sends to all in a room, and may send who does not keep up `whole()` in the place
+    of that frame and those before it; `enter` and `leave` (viewer, room) change rooms.
+    """
 
     def __init__(
         self,
         boards: Boards,
         rankings: Rankings,
         clock: Clock,
-        emit: Emit,
+        publish: Publish,
         enter: Move,
         leave: Move,
         *,
@@ -76,7 +78,7 @@ class Broadcaster:
         self._boards = boards
         self._rankings = rankings
         self._clock = clock
-        self._emit = emit
+        self._publish = publish
         self._tick_s = tick_ms / 1000
         self._audience: Audience[_Watch] = Audience(enter, leave)
         self._rung: dict[str, float] = {}
@@ -216,7 +218,7 @@ class Broadcaster:
             ):
                 self.ring(watch.topic.board)
             if frame is not None and watch.viewers:
-                self._emit("board", frame, watch.room)
+                self._publish("board", frame, watch.room, watch.view.whole)
                 self.frames += len(watch.viewers)
             watch.shows = (version.revision, version.number, period_id)
             watch.positions = tuple(map(parse_position, version.positions))

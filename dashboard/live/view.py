@@ -47,6 +47,10 @@ class View:
         full = len(changed) > FULL_SHARE * max(len(rows), 1) or any(row.rank != i for i, row in enumerate(rows, 1))
         return {**self._head(full), "rows": [standing.as_dict() for standing in (rows if full else changed)]}
 
+    def whole(self) -> Frame:
+        """The full frame of what the last one led to: for a viewer who missed frames before it."""
+        return {**self._head(True), "rows": [standing.as_dict() for standing in self.rows]}
+
     def _head(self, full: bool) -> Frame:
         head: Frame = {"topic": self.topic, "epoch": self.epoch, "seq": self.seq}
         return head | {"full": full, "players": self.players}

@@ -10,7 +10,7 @@ import resource
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engineio.payload import Payload
 from flask import Blueprint, Flask, Response
@@ -25,10 +25,15 @@ from dashboard.web.environ import PlayerConverter, adapt, check_path
 from dashboard.web.packets import Json, Packet
 from dashboard.web.problems import answer
 
+if TYPE_CHECKING:
+    from dashboard.wire.transport import Transport
+
 log = logging.getLogger(__name__)
 
 SPARE_FILES = 128
 """Descriptors kept back from viewers for Redis, files and the listening socket."""
+GOODBYE_S = 1.0
+"""For the other side of websockets to close, when the server ends."""
 
 
 def make_flask(blueprints: Sequence[Blueprint], sessions: SessionInterface | None = None) -> Flask:
@@ -93,28 +98,57 @@ def _reason(error: OSError | UnicodeError) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
+def attach_transport(socketio: SocketIO) -> "Transport | None":
+    """Websockets by our own transport (`wire/`), where eventlet serves. None: the library serves them."""
+    if socketio.async_mode != "eventlet":
+        return None
+    from dashboard.wire.limits import WireLimits
+    from dashboard.wire.transport import attach
+
+    files = _raise_descriptor_limit() - SPARE_FILES
+    return attach(socketio.server, WireLimits(connections=files - _requests(files)))
+
+
+def _requests(files: int) -> int:
+    """How many of so many descriptors are for HTTP; the rest is for websockets."""
+    return files // 4
+
+
 def serve(
-    flask: Flask, socketio: SocketIO, listener: socket.socket, protocol: type | None = None
+    flask: Flask,
+    socketio: SocketIO,
+    listener: socket.socket,
+    transport: "Transport | None" = None,
+    protocol: type | None = None,
 ) -> Callable[[], None]:
-    """Serve connections in the background. Returns the function that stops taking new ones. `protocol`: that of eventlet's
-    server, if not its own.
+    """Serve connections in the background. Returns the function that stops taking new ones and ends the websockets.
+    `protocol`: that of eventlet's server, if not its own.
     """
     if socketio.async_mode == "eventlet":
-        return _serve_eventlet(flask, listener, protocol)
+        return _serve_eventlet(flask, listener, transport, protocol)
     return _serve_threading(flask, listener)
 
 
-def _serve_eventlet(flask: Flask, listener: socket.socket, protocol: type | None) -> Callable[[], None]:
+def _serve_eventlet(
+    flask: Flask, listener: socket.socket, transport: "Transport | None", protocol: type | None
+) -> Callable[[], None]:
     import eventlet
     import eventlet.wsgi
 
-    most = _raise_descriptor_limit() - SPARE_FILES
+    files = _raise_descriptor_limit() - SPARE_FILES
+    most = files if transport is None else _requests(files)
     options: dict[str, Any] = {"log_output": False, "max_size": most, "debug": False, "keepalive": True}
     options |= {"capitalize_response_headers": False, "environ": {"wsgi.errors": _LogStream()}}
     if protocol is not None:
         options["protocol"] = protocol
     server = eventlet.spawn(eventlet.wsgi.server, listener, flask, **options)
-    return lambda: server.kill()
+
+    def end() -> None:
+        server.kill()
+        if transport is not None:
+            transport.close(GOODBYE_S)
+
+    return end
 
 
 class _LogStream(io.TextIOBase):

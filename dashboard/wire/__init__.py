@@ -1,1 +1,4 @@
-"""Bytes and connections: the hot lane of HTTP and a multiplexed Redis connection. Knows no players, no Flask, no key names."""
+"""Bytes and connections: websockets and posts served from the event loop itself, and one Redis connection of many callers.
+
+Knows nothing of players, Flask or key names.
+"""

@@ -14,7 +14,7 @@ from dashboard.parts import Parts
 from dashboard.store import keys
 from dashboard.store.once import Once
 from dashboard.values import BoardSettings, Column, Mark, Result, Score, Standing
-from tests.core.times import DAY_MS, archiving_at, store_ms
+from tests.core.times import DAY_MS, archiving_at, store_ms, with_host_clock
 
 SHARDS = 3
 PLAYERS = [f"p{n}" for n in range(25)] + ["größe ☃", "Z", "a:b"]
@@ -168,16 +168,39 @@ def test_a_request_that_is_sent_again_counts_once_in_every_shard(parts: Parts, b
 def test_an_import_that_died_between_two_shards_goes_on_and_counts_each_row_once(parts: Parts, board: str) -> None:
     parts.boards.put(board, BoardSettings(rule="sum", shards=SHARDS))
     scores = [Score(player, 1) for player in PLAYERS]
-    done = Mark("file", "", '{"end": 10, "done": false}')
-    inner = parts.boards.inner(parts.boards.get(board))
+    done = Mark("file", "", '{"end": 10, "refused": 0}')
+    first = parts.boards.inner(parts.boards.get(board))[0].name
     mine = [score for score in scores if shard_of(score.player, SHARDS) == 0]
-    parts.scores._run(inner[0].name, mine, done)  # and then it died
+    parts.scores._run(first, mine, Mark("file", "", "10"))  # and then it died
     assert parts.scores.mark(board, "file") == ""
     assert parts.scores.load(board, scores, done) == {}
     assert {row.score for row in parts.rankings.top(board, limit=100).rows} == {1}
-    assert parts.scores.mark(board, "file") == done.next
-    with pytest.raises(MarkMoved):
-        parts.scores.load(board, scores, Mark("file", "", '{"end": 5, "done": false}'))
+    corrected = Mark("file", done.next, '{"end": 10, "refused": 1}')
+    assert parts.scores.load(board, [], corrected) == {}
+    for late in (Mark("file", "", '{"end": 5}'), done):
+        with pytest.raises(MarkMoved) as moved:
+            parts.scores.load(board, scores, late)
+        assert moved.value.evidence["mark"] == parts.scores.mark(board, "file") == corrected.next
+    assert parts.scores.load(board, scores, Mark("file", corrected.next, '{"end": 20}')) == {}
+    assert {row.score for row in parts.rankings.top(board, limit=100).rows} == {2}
+
+
+def test_a_board_that_was_deleted_elsewhere_leaves_no_shard_behind(parts: Parts, board: str) -> None:
+    parts.boards.put(board, BoardSettings(shards=SHARDS))
+    other = with_host_clock(parts, 0)
+    other.scores.submit(board, [Score(player, 1) for player in PLAYERS])
+    parts.boards.delete(board)
+    (result,) = scored(other.scores.submit(board, [Score("ada", 5)]))  # which makes a board, as with any other
+    assert (result.rank, result.players) == (1, 1)
+    assert other.boards.get(board).settings.shards is None
+    assert [name for name in parts.boards.stored() if name.startswith(board)] == [board]
+    parts.boards.delete(board)
+    for home in parts.boards.inner(replace(parts.boards.put(board, BoardSettings(shards=2))[0])):
+        parts.scores._run(home.name, [Score("ghost", 9)], None)
+    parts.client.delete(keys.board(board))  # a deletion that did not come to its end
+    parts.boards.forget(board)
+    parts.boards.put(board, BoardSettings(shards=2))
+    assert parts.rankings.top(board).rows == ()
 
 
 def test_what_is_over_is_archived_as_one(parts: Parts, board: str) -> None:

@@ -13,6 +13,7 @@ from dashboard.core.clock import Clock
 from dashboard.core.rankings import Rankings
 from dashboard.core.removals import Removals
 from dashboard.core.scores import Scores
+from dashboard.core.sharded_rankings import ShardedRankings
 from dashboard.parts import Parts
 from dashboard.store.client import Client
 from dashboard.store.scripts import Scripts
@@ -59,7 +60,7 @@ def with_host_clock(parts: Parts, shift_ms: int) -> Parts:
     scripts = Scripts(parts.client)
     clock = Clock(lambda: time.time_ns() // 1_000_000 + shift_ms)
     boards = Boards(parts.client, scripts, clock)
-    scores = Scores(scripts, boards, clock)
+    scores = Scores(scripts, boards, clock, ShardedRankings(parts.client, scripts, boards))
     return replace(
         parts,
         clock=clock,

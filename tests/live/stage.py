@@ -71,7 +71,7 @@ class Stage:
     def _leave(self, viewer: str, room: str) -> None:
         self.rooms[room].remove(viewer)
 
-    def _emit(self, event: str, frame: Frame, room: str) -> None:
+    def _emit(self, event: str, frame: Frame, room: str, whole: Callable[[], Frame]) -> None:
         self.sent.append((event, frame, room))
         for viewer in self.rooms[room]:
             self.pictures[viewer, frame["topic"]].show(frame)

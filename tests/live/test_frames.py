@@ -158,11 +158,11 @@ class OneFrameLost(Screens):
 
     def make_stage(self) -> Stage:
         class Leaky(Stage):
-            def _emit(self, event: str, frame: Frame, room: str) -> None:
+            def _emit(self, event: str, frame: Frame, room: str, whole: Any) -> None:
                 if len(self.sent) % 4 == 3:
                     self.sent.append((event, frame, room))
                 else:
-                    super()._emit(event, frame, room)
+                    super()._emit(event, frame, room, whole)
 
         return Leaky(self.parts.client, Clock(lambda: self.start_ms + self.today * DAY_MS))
 

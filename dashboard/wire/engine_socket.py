@@ -1,0 +1,233 @@
+"""A client of Engine.IO on a websocket of ours, in the place of the library's own socket object.
+
+Owns: Engine.IO packets, and the order in which events of one client are handled: one at a time, in a greenlet that is there
+only while there are events; an event whose taker (see `takers.py`) works in the hub needs none. Leaves to others: the
+frames' way (`connection.py`), rooms and events (python-socketio).
+"""
+
+import logging
+from collections import deque
+from typing import Any
+
+from engineio import packet
+
+from dashboard.wire import frames
+from dashboard.wire.connection import Connection
+from dashboard.wire.frames import frame
+from dashboard.wire.shared import Shared
+from dashboard.wire.takers import EVENT
+
+log = logging.getLogger(__name__)
+
+PING, PROBED = frame(b"2"), frame(b"3probe")
+
+
+def packet_frame(sent: Any) -> bytes:
+    """An Engine.IO packet as a frame; made once for all who are sent the same packet."""
+    known: bytes | None = sent.__dict__.get("frame")
+    if known is None:
+        encoded = sent.encode()
+        known = frame(encoded.encode()) if isinstance(encoded, str) else frame(bytes(encoded), frames.BINARY)
+        sent.frame = known
+    return known
+
+
+class EngineSocket(Connection):
+    """`old` is the library's polling socket, while this is to become its upgrade."""
+
+    __slots__ = ("_flying", "_heard", "_inbox", "_inbox_bytes", "_session", "closed", "old", "pinged", "shared", "sid")
+
+    connected = upgraded = True
+    upgrading = False
+
+    def __init__(self, shared: Shared, sid: str, old: Any = None) -> None:
+        super().__init__(shared.poller, shared.most)
+        self.shared = shared
+        self.sid = sid
+        self.old = old
+        self.closed = False
+        self.pinged = False
+        self._heard = False  # the probe of an upgrade
+        self._flying = 0  # events taken and not yet answered
+        self._inbox: deque[Any] | None = None  # None: nothing waits or is handled
+        self._inbox_bytes = 0
+        self._session: dict[str, Any] | None = None
+
+    # What engineio and python-socketio use ----------------------------------------------------------------------------
+
+    @property
+    def session(self) -> dict[str, Any]:
+        if self._session is None:
+            self._session = {}
+        return self._session
+
+    @session.setter
+    def session(self, session: dict[str, Any]) -> None:
+        self._session = session
+
+    def send(self, sent: Any) -> None:
+        self.write(packet_frame(sent))
+
+    def check_ping_timeout(self) -> bool:
+        """The deadlines see to it (`engine.py`)."""
+        return not self.closed
+
+    def schedule_ping(self) -> None:
+        """Likewise."""
+
+    def close(self, wait: bool = True, abort: bool = False, reason: str | None = None) -> None:
+        """The server ends it. Called in a greenlet; the application hears of it before this returns."""
+        if self.closing:
+            return
+        server_did: str = self.shared.eio.reason.SERVER_DISCONNECT
+        if not abort:
+            self.write(frame(b"1"))
+        self.quiet_end(frames.NORMAL)
+        self._tell(reason or server_did)
+
+    # Receiving --------------------------------------------------------------------------------------------------------
+
+    def on_text(self, text: str) -> None:
+        kind = text[:1]
+        if self.old is not None:
+            self._upgrade(text)
+        elif kind == "4":
+            if self._inbox is not None or not self._taken(text):
+                self._hand_over(text[1:])
+        elif kind == "3":
+            if self.pinged:
+                self.pinged = False
+                self.shared.pings.add(self)
+        elif kind == "1":
+            self.lost("client disconnect")
+        elif kind == "b":
+            self._base64(text)
+        elif not kind.isdecimal():
+            self.fail(frames.BROKEN_RULE, "no such packet")
+
+    def on_binary(self, data: bytes) -> None:
+        if self.old is not None:
+            self.fail(frames.BROKEN_RULE, "no such packet")
+        else:
+            self._hand_over(data)
+
+    def _base64(self, text: str) -> None:
+        try:
+            data = packet.Packet(encoded_packet=text).data
+        except ValueError:
+            self.fail(frames.BROKEN_RULE, "no such packet")
+        else:
+            self._hand_over(data)
+
+    def _taken(self, text: str) -> bool:
+        """Whether a taker in the hub answers this event."""
+        if not self.shared.takers or not (match := EVENT.match(text)):
+            return False
+        taker = self.shared.takers.get(match[2])
+        viewer = self.shared.viewer(self.sid) if taker else None
+        if taker is None or viewer is None:
+            return False
+        id = match[1]
+
+        def reply(answer: bytes) -> None:
+            if id:
+                self.write(frame(b"43%b[%b]" % (id.encode(), answer)))
+            self._flying -= 1
+            if not self._flying and self._inbox is not None:
+                self.shared.tasks.add(self._drain)
+
+        try:
+            taken = taker(viewer, text[match.end(1) :], reply)
+        except Exception:
+            log.exception("the taker of %s failed", match[2])
+            return False
+        self._flying += taken
+        return taken
+
+    def _hand_over(self, message: Any) -> None:
+        """Handle a message, or the end (a tuple), behind those that came before it."""
+        limits = self.poller.limits
+        if self._inbox is None:
+            self._inbox = deque()
+            if not self._flying:
+                self.shared.tasks.add(self._drain)
+        self._inbox.append(message)
+        if isinstance(message, tuple):
+            return
+        self._inbox_bytes += len(message)
+        self.poller.hold(self, len(message))
+        if len(self._inbox) > limits.inbox_most:
+            self.end("transport error", frames.TRY_LATER, "too many events wait to be handled")
+        elif len(self._inbox) >= limits.inbox or self._inbox_bytes >= limits.inbox_bytes:
+            self.pause(True)
+
+    def _drain(self) -> None:
+        """In a greenlet: handle what waits."""
+        inbox, limits = self._inbox, self.poller.limits
+        try:
+            while inbox:
+                message = inbox.popleft()
+                if isinstance(message, tuple):
+                    self._tell(*message)
+                    continue
+                self._inbox_bytes -= len(message)
+                self.poller.hold(self, -len(message))
+                self.shared.eio._trigger_event("message", self.sid, message, run_async=False)
+                if len(inbox) < limits.inbox // 2 and self._inbox_bytes < limits.inbox_bytes // 2:
+                    self.pause(False)
+                self.shared.tasks.breathe()
+        finally:
+            self._inbox = None
+
+    # Upgrade ----------------------------------------------------------------------------------------------------------
+
+    def _upgrade(self, text: str) -> None:
+        old = self.old
+        if text == "2probe" and not self._heard:
+            self._heard = True
+            self.write(PROBED)
+            old.queue.put(packet.Packet(packet.NOOP))  # ends the poll that waits: the client then says "5"
+        elif text == "5" and self._heard and not (old.closed or old.closing):
+            self.old = None
+            self._session = old.session or None
+            self.shared.sockets[self.sid] = self
+            self.shared.pings.add(self)
+            old.closed = old.upgraded = True  # its pings end
+            old.upgrading = False
+            empty = self.shared.eio.get_queue_empty_exception()
+            while True:
+                try:
+                    waiting = old.queue.get(block=False)
+                except empty:
+                    break
+                if waiting is not None and waiting.packet_type != packet.NOOP:
+                    self.send(waiting)
+            old.queue.put(packet.Packet(packet.NOOP))
+        else:
+            self.fail(frames.BROKEN_RULE, "no such packet during an upgrade")
+
+    # The end ----------------------------------------------------------------------------------------------------------
+
+    def notice_of_slowness(self) -> bytes:
+        return self.shared.notice_of_slowness
+
+    def quiet_end(self, code: int, words: str = "") -> None:
+        """Close it; the application knows, or needs not to."""
+        self.closed = True
+        self.end("", code, words)
+
+    def on_end(self, reason: str) -> None:
+        if self.old is not None:  # the client goes on polling
+            self.old.upgrading, self.old = False, None
+        elif not self.closed:
+            if self._inbox is None:
+                self.shared.tasks.add(self._tell, reason)
+            else:
+                self._hand_over((reason,))
+
+    def _tell(self, reason: str) -> None:
+        try:
+            self.shared.eio._trigger_event("disconnect", self.sid, reason, run_async=False)
+        finally:
+            self.closed = True
+            self.shared.sockets.pop(self.sid, None)
