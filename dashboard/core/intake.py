@@ -102,29 +102,27 @@ class Intake:
         self._flights += 1
         for entries in loads.values():
             self._send(entries, flight)
-        if flight.calls == 0:
-            self._landed()
         self._pipe.push()
 
     def _send(self, entries: list[_Waiting], flight: "_Flight") -> None:
-        board = entries[0].board
+        plan = None
         try:
             if not self._pipe.ready:
                 raise ConnectionError("the connection broke")
-            plan = self._scores.plan(board, [score for entry in entries for score in entry.scores])
+            plan = self._scores.plan(entries[0].board, [score for entry in entries for score in entry.scores])
             self._pipe.call(plan.script, plan.keys, plan.args, partial(self._arrived, entries, plan, flight))
         except Exception as error:
-            flight.calls -= 1
-            self._hand_out(entries, _known(error, board))
+            self._arrived(entries, plan, flight, error)
 
-    def _arrived(self, entries: list[_Waiting], plan: Plan, flight: "_Flight", reply: Any) -> None:
+    def _arrived(self, entries: list[_Waiting], plan: Plan | None, flight: "_Flight", reply: Any) -> None:
+        """`reply` may be an error; it is told as `Scores.submit` would raise it."""
         flight.calls -= 1
         if flight.calls == 0:
             self._landed()
         outcome: Results | Exception | None
         try:
-            with answering(), sharing(plan.board.settings.key):
-                if isinstance(reply, Exception):
+            with answering(), sharing(entries[0].board.settings.key):
+                if plan is None or isinstance(reply, Exception):
                     raise reply
                 outcome = self._scores.read(plan, reply)
         except Exception as error:
@@ -154,12 +152,3 @@ class _Flight:
 
     def __init__(self, calls: int) -> None:
         self.calls = calls
-
-
-def _known(error: Exception, board: Board) -> Exception:
-    """An error as `Scores.submit` would raise it."""
-    try:
-        with answering(), sharing(board.settings.key):
-            raise error
-    except Exception as known:
-        return known

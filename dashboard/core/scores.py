@@ -119,11 +119,10 @@ class Scores:
         if known.settings.shards is None or self._sharded is None:
             return self._results(*self._run(board, scores, None, once, as_operator=as_operator))
         try:
-            results = self._sharded.submit(known, scores, once)
+            return self._counted(self._sharded.submit(known, scores, once), once)
         except BoardNotFound:  # deleted since it was remembered: begin anew, as with any board
             self._boards.forget(board)
             return self.submit(board, scores, as_operator=as_operator, once=once)
-        return self._counted(results, once)
 
     def remembered(self, board: str, *, as_operator: bool) -> Board | None:
         """The board, if this process remembers it, and scores for it are one call and not refused. No round trip."""

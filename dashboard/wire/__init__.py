@@ -1,4 +1,4 @@
-"""Bytes and connections: websockets and plain posts served from the event loop itself, a Redis connection for many callers.
+"""Bytes and connections: websockets and posts served from the event loop itself, and one Redis connection of many callers.
 
 Knows nothing of players, Flask or key names.
 """
