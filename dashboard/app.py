@@ -11,10 +11,13 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flask import Blueprint
 
 from dashboard.config import Settings
+from dashboard.core.intake import Intake
+from dashboard.core.plans import Plan
 from dashboard.live.archiver import Archiver
 from dashboard.live.broadcaster import Broadcaster
 from dashboard.live.channels import ChannelFeed
@@ -28,7 +31,7 @@ from dashboard.live.sessions import SessionSockets
 from dashboard.live.tails import Tails
 from dashboard.live.view import Frame
 from dashboard.parts import Keeper, Parts
-from dashboard.store.client import connect
+from dashboard.store.client import as_error, connect, dial
 from dashboard.store.scripts import answering
 from dashboard.web import server as web
 from dashboard.web.api import make_api
@@ -37,6 +40,7 @@ from dashboard.web.exports import make_exports
 from dashboard.web.groups import make_groups
 from dashboard.web.guards import Guard
 from dashboard.web.health import make_health
+from dashboard.web.ingest import HotDesk, Ingest
 from dashboard.web.limits import Door, make_limits
 from dashboard.web.locks import make_locks
 from dashboard.web.pages import check_vendor, make_pages
@@ -49,6 +53,9 @@ from dashboard.web.sessions import make_sessions
 from dashboard.web.sockets import bind
 from dashboard.web.streams import make_streams
 from dashboard.web.users import make_users
+
+if TYPE_CHECKING:
+    from dashboard.wire.pipe import Pipe
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +87,9 @@ class Server:
         guard = Guard(settings.api_keys, settings.operator_key)
         door = Door(parts.limits, guard)
         retries = Retries(parts.claims, door, settings.secret_key)
-        api = make_api(parts.boards, parts.scores, parts.rankings, parts.analytics, parts.rewind, guard, door, retries)
+        ingest = Ingest(parts.scores, guard, door, retries)
+        self._pipe, self._desk, self._protocol = _hot_lane(settings, parts, ingest, door)
+        api = make_api(parts.boards, ingest, parts.rankings, parts.analytics, parts.rewind, guard, door)
         cookies = RedisSessions(parts.sessions, plain=settings.is_loopback)
         self._flask = web.make_flask(
             [
@@ -165,7 +174,9 @@ class Server:
         for loop in self._loops:
             threading.Thread(target=loop.run, daemon=True).start()
         self._crew.start()
-        end = web.serve(self._flask, self._socketio, self.listener, self._transport)
+        if self._pipe is not None:
+            self._pipe.start()
+        end = web.serve(self._flask, self._socketio, self.listener, self._transport, self._protocol)
         on_ready(self.address)
         keeper = Keeper(self._parts.embedded)
         while not self._stopping:
@@ -178,6 +189,8 @@ class Server:
         time.sleep(0.1)  # the notice leaves
         end()
         time.sleep(0.1)  # what was taken on is answered
+        if self._pipe is not None:
+            self._pipe.stop()
 
     def stop(self) -> None:
         """Ask `run` to end. Safe in a signal handler: it only sets a flag."""
@@ -207,5 +220,27 @@ class Server:
                     "Scores accepted by this process.",
                     lambda: self._parts.scores.accepted,
                 ),
+                "scorecast_hot_requests_total": (
+                    "Posts of scores that were answered in the event loop.",
+                    lambda: self._desk.answered if self._desk else 0,
+                ),
             },
         )
+
+
+def _hot_lane(
+    settings: Settings, parts: Parts, ingest: Ingest, door: Door
+) -> tuple["Pipe | None", HotDesk | None, type | None]:
+    """The connection, the desk and the protocol of the hot lane; None where scores go the plain way: in threads, with limits
+    for scores (one trip more), where a replica is waited for, and over TLS.
+    """
+    if settings.async_mode != "eventlet" or door.counts_scores or settings.durability == "replicated":
+        return None, None, None
+    if parts.url.startswith("rediss:"):
+        return None, None, None
+    from dashboard.wire.http_lane import Lane, later, make_protocol
+    from dashboard.wire.pipe import Pipe as RedisPipe
+
+    pipe = RedisPipe(partial(dial, connect(parts.url)), {Plan.script: parts.scripts.source(Plan.script)}, as_error)
+    desk = HotDesk(ingest, Intake(parts.scores, pipe, later), door)
+    return pipe, desk, make_protocol(Lane(desk))

@@ -72,6 +72,7 @@ class Parts:
     url: str
     embedded: EmbeddedStore | None
     client: Client
+    scripts: Scripts
     sql: sqlalchemy.Engine
     clock: Clock
     boards: Boards
@@ -127,6 +128,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
             url=url,
             embedded=embedded,
             client=client,
+            scripts=scripts,
             sql=sql,
             clock=clock,
             boards=boards,

@@ -5,8 +5,8 @@ Scores are integers within +-MAX_SCORE; times are integer epoch milliseconds (UT
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple
 
 MAX_SCORE = 2**53 - 1
 """The largest integer that a Redis score (an IEEE 754 double) holds exactly together with all its neighbours."""
@@ -152,8 +152,7 @@ class Board:
     season_ends_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(NamedTuple):
     """One score as a game client posts it. `at_ms` is when it was played; None means now. `id` makes it count once
     however often it is sent. `match`: only if the player holds that score (None: holds none). `data`: JSON that goes with
     it. `approved`: the entry in the review stream that this was.
@@ -162,15 +161,14 @@ class Score:
     player: str
     score: int
     at_ms: int | None = None
-    columns: Mapping[str, int] = field(default_factory=dict)
+    columns: Mapping[str, int] = {}
     id: str | None = None
     match: int | Literal["any"] | None = "any"
     data: str | None = None
     approved: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What one score did. `score` is what the board now holds for the player, None for nothing; ranks count from 1, None
     for a player who is not shown; `position` is the id of the event in the board's stream. Rank and players are those of
     the board's first period. `review`: it waits for an operator under that id, and did nothing yet.

@@ -81,6 +81,10 @@ class Boards:
             raise BoardNotFound(f"There is no board {name!r}. PUT it, or post its first score.")
         return board
 
+    def remembered(self, name: str) -> Board | None:
+        """The board as remembered, None where it is not. No round trip."""
+        return self._known.get(name)
+
     def look(self, name: str) -> Board | None:
         """The board, as remembered or read; None if absent. At most one round trip."""
         return self._known.get(name) or self.read(name)

@@ -34,6 +34,9 @@ AHEAD_MS = 60_000
 TRUST_MS = 20_000
 """The store refuses a plan made by a clock that is further off, or made longer ago (waiting for a connection, say)."""
 
+PLAIN = Score("", 0)[2:]
+"""What a score has besides a player and points that has nothing else."""
+
 
 class Plan:
     """One call: its keys, its arguments, and which result belongs to which score. `mark`: an import, never too late.
@@ -45,7 +48,8 @@ class Plan:
     def __init__(
         self, board: Board, scores: Sequence[Score], now_ms: int, mark: Mark | None, once: Once | None = None
     ) -> None:
-        self._board = board
+        self.board = board
+        self.once = once
         self._settings = board.settings
         self._scores = scores
         self._now_ms = now_ms
@@ -58,8 +62,14 @@ class Plan:
         current = open_periods(board, now_ms)
         self._rankings: dict[Period, int] = {period: i for i, period in enumerate(current, 1)}
         usual = ",".join(str(i) for i in self._rankings.values())
+        picky = bool(self._settings.columns) or self._settings.half_life_s is not None
         items: list[str | int] = []
         for index, score in enumerate(scores):
+            if score[2:] == PLAIN and not picky:  # as nearly all are
+                self.results.append(_PENDING)
+                self.sent.append(index)
+                items += (score.player, score.score, "", usual, "")
+                continue
             why: InvalidInput | None = None
             try:
                 check_columns(self._settings, score.columns)
@@ -104,14 +114,14 @@ class Plan:
                 continue
             held, rank, before, changed, players, position, *review = reply
             self.results[index] = Result(
-                player=score.player,
-                score=number(held) if held != b"" else None,
-                rank=None if rank == -1 else int(rank),
-                previous_rank=None if before == -1 else int(before),
-                changed=bool(changed),
-                players=int(players),
-                position=_text(position),
-                review=_text(review[0]) if review and review[0] else None,
+                score.player,
+                number(held) if held != b"" else None,
+                None if rank == -1 else int(rank),
+                None if before == -1 else int(before),
+                changed != 0,
+                int(players),
+                _text(position),
+                _text(review[0]) if review and review[0] else None,
             )
             if len(review) > 1:
                 self.moves[index] = _move(score.player.encode(), held, review[1:])
@@ -147,7 +157,7 @@ class Plan:
             more["print"] = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]
             more["id"] = len(self._ids)
         if self._settings.half_life_s is not None and score.at_ms is not None:
-            more["over"] = open_periods(self._board, score.at_ms)[0].end_ms
+            more["over"] = open_periods(self.board, score.at_ms)[0].end_ms
         if why is not None:
             more["late"] = json.dumps([why.code, why.detail, why.errors])
         return json.dumps(more, ensure_ascii=False, separators=(",", ":")) if more else ""
@@ -174,7 +184,7 @@ class Plan:
                 ("/at", "lies in the future"),
             )
         places = []
-        for period in open_periods(self._board, at_ms):
+        for period in open_periods(self.board, at_ms):
             if not never_late and period.end_ms + 1000 * self._settings.late_s <= self._now_ms:
                 raise TooLate(
                     f"{period.id} closed at {rfc3339(period.end_ms)}; this board takes late scores for "

@@ -93,6 +93,8 @@ def ranked(
 
 def number(score: float | bytes | str) -> int:
     """A whole number, but for what other programs write: they may have fractions, and infinities."""
+    if isinstance(score, bytes) and score.isdigit():
+        return int(score)
     number = float(score)
     if number.is_integer():
         return int(number)

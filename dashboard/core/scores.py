@@ -85,6 +85,14 @@ def clean_data(value: object) -> str | None:
     return text
 
 
+def _check_writer(board: Board, *, as_operator: bool) -> None:
+    """Raises BoardConflict, Forbidden."""
+    if board.settings.merge is not None:
+        raise BoardConflict(f"The board {board.name!r} is merged of others and takes no scores: post to those.")
+    if board.settings.writers == "operators" and not as_operator:
+        raise Forbidden(f"The board {board.name!r} takes scores from operators only: send OPERATOR_KEY as X-API-Key.")
+
+
 class Scores:
     """Writes scores to boards."""
 
@@ -110,16 +118,38 @@ class Scores:
         known = self._board(board, as_operator=as_operator)
         try:
             if known.settings.shards is not None and self._sharded is not None:
-                results = self._sharded.submit(known, scores, once)
-            else:
-                plan, replies = self._run(board, scores, None, once, as_operator=as_operator)
-                results = plan.read(replies)
+                return self._counted(self._sharded.submit(known, scores, once), once)
+            return self._results(*self._run(board, scores, None, once, as_operator=as_operator))
         except BoardNotFound:  # deleted since it was remembered: begin anew, as with any board
             self._boards.forget(board)
             return self.submit(board, scores, as_operator=as_operator, once=once)
-        if once is not None and once.replayed:
-            return results
-        self.accepted += sum(isinstance(result, Result) for result in results)
+
+    def remembered(self, board: str, *, as_operator: bool) -> Board | None:
+        """The board, if this process remembers it, and scores for it are one call and not refused. No round trip."""
+        known = self._boards.remembered(board)
+        if known is None or known.settings.shards is not None:
+            return None
+        try:
+            _check_writer(known, as_operator=as_operator)
+        except (BoardConflict, Forbidden):
+            return None
+        return known
+
+    def plan(self, board: Board, scores: Sequence[Score], mark: Mark | None = None, once: Once | None = None) -> Plan:
+        """The call that applies scores to a board as it is remembered. Whoever makes it hands the reply to `read`."""
+        return Plan(board, scores, self._clock.now_ms(), mark, once)
+
+    def read(self, plan: Plan, reply: Sequence[Any]) -> list[Result | ScorecastError] | None:
+        """The results of a plan; None where the board's picture was out of date: nothing happened, plan anew."""
+        replies = self._settle(plan, reply)
+        return None if replies is None else self._results(plan, replies)
+
+    def _results(self, plan: Plan, replies: Sequence[Any]) -> list[Result | ScorecastError]:
+        return self._counted(plan.read(replies), plan.once)
+
+    def _counted(self, results: list[Result | ScorecastError], once: Once | None) -> list[Result | ScorecastError]:
+        if once is None or not once.replayed:
+            self.accepted += sum(isinstance(result, Result) for result in results)
         return results
 
     def load(self, board: str, scores: Sequence[Score], mark: Mark) -> dict[int, ScorecastError]:
@@ -140,10 +170,7 @@ class Scores:
 
     def _board(self, name: str, *, as_operator: bool) -> Board:
         known = self._boards.ensure(name)
-        if known.settings.merge is not None:
-            raise BoardConflict(f"The board {name!r} is merged of others and takes no scores: post to those.")
-        if known.settings.writers == "operators" and not as_operator:
-            raise Forbidden(f"The board {name!r} takes scores from operators only: send OPERATOR_KEY as X-API-Key.")
+        _check_writer(known, as_operator=as_operator)
         return known
 
     def _run(
@@ -162,24 +189,32 @@ class Scores:
             parted = known.settings.shards is not None and scores and self._sharded is not None
             if parted or known.settings.of != of:
                 raise BoardNotFound(f"The board {board!r} was made anew.")
-            plan = Plan(known, scores, self._clock.now_ms(), mark, once)
+            plan = self.plan(known, scores, mark, once)
             with sharing(known.settings.key):
                 reply = self._scripts.write(plan.script, plan.keys, plan.args)
-            match reply[0]:
-                case b"ok":
-                    return plan, reply[2:]
-                case b"again" if once is not None:
-                    once.replayed = True
-                    return plan, reply[2:]
-                case b"conflict" if once is not None:
-                    raise once.conflict()
-                case b"clock":
-                    self._clock.correct(int(reply[1]))
-                case b"revision":
-                    self._boards.forget(board)
-                case b"mark":
-                    raise MarkMoved("Another writer took this import further.", mark=reply[1].decode())
+            replies = self._settle(plan, reply)
+            if replies is not None:
+                return plan, replies
         raise restless(board)
+
+    def _settle(self, plan: Plan, reply: Sequence[Any]) -> Sequence[Any] | None:
+        """One reply per score that was sent; None where the picture was out of date, and nothing happened."""
+        once = plan.once
+        match reply[0]:
+            case b"ok":
+                return reply[2:]
+            case b"again" if once is not None:
+                once.replayed = True
+                return reply[2:]
+            case b"conflict" if once is not None:
+                raise once.conflict()
+            case b"clock":
+                self._clock.correct(int(reply[1]))
+            case b"revision":
+                self._boards.forget(plan.board.name)
+            case b"mark":
+                raise MarkMoved("Another writer took this import further.", mark=reply[1].decode())
+        return None
 
     def mark(self, board: str, id: str) -> str:
         """An import's stored place, '' if it has not begun. One round trip."""

@@ -7,7 +7,6 @@ Where the store goes away in between, nothing is acknowledged, and those before 
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 from dashboard.core.boards import Boards
@@ -117,8 +116,7 @@ class ShardedScores:
                 score, member = run
                 return local + sum(n for other, n in enumerate(counted[i, member, score]) if other != shard)
 
-            results[i] = replace(
-                result,
+            results[i] = result._replace(
                 rank=among_all(result.rank, move.now),
                 previous_rank=among_all(result.previous_rank, move.before),
                 players=players[move.period],

@@ -5,10 +5,13 @@ Leaves to others: what is sent over it.
 """
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 import redis
+from redis._parsers import BaseParser
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -56,6 +59,28 @@ def connect(
     except (ValueError, TypeError, redis.RedisError):
         raise BadSetting(f"REDIS_URL={shown(url)}: {ALLOWED}") from None
     return redis.Redis(connection_pool=pool)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A connection of its own: open, signed in, its database chosen."""
+
+    socket: Any
+    close: Callable[[], None]
+
+
+def dial(client: Client) -> Line:
+    """Open a connection beside a client's pool, for whoever speaks the protocol there. Raises what redis-py raises."""
+    pool = client.connection_pool
+    connection = pool.connection_class(**pool.connection_kwargs | {"protocol": 2})
+    connection.connect()
+    return Line(connection._sock, connection.disconnect)
+
+
+def as_error(text: str) -> Exception:
+    """The exception that redis-py raises for the text of an error."""
+    error: Exception = BaseParser.parse_error(text)  # type: ignore[no-untyped-call]
+    return error
 
 
 def _is_address(url: str) -> bool:

@@ -41,7 +41,7 @@ def answering() -> Iterator[None]:
     """
     try:
         yield
-    except (redis.ConnectionError, redis.TimeoutError, redis.exceptions.ReadOnlyError) as error:
+    except (redis.ConnectionError, redis.TimeoutError, redis.exceptions.ReadOnlyError, ConnectionError) as error:
         raise StoreUnavailable("Redis does not answer; nothing was acknowledged. Try again shortly.") from error
     except redis.exceptions.ClusterCrossSlotError as error:
         raise KeyConflict(
@@ -76,6 +76,10 @@ class Scripts:
         self._client = client
         self._replicated = replicated
         self._known = {path.stem: client.register_script(source(path)) for path in sorted(LUA.glob("*.lua"))}
+
+    def source(self, name: str) -> str:
+        """A script as the server gets it."""
+        return str(self._known[name].script)
 
     def read(self, name: str, keys: Sequence[str], args: Sequence[str | int | bytes]) -> Any:
         """Run a script that only reads. Raises StoreUnavailable. One round trip (two the first time)."""

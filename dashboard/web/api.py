@@ -3,7 +3,7 @@
 Owns: paths, methods, bodies. Leaves to others: validation (`models.py`), errors (`problems.py`), keys (`guards.py`).
 """
 
-from flask import Blueprint, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from dashboard.core.analytics import Analytics, as_point
@@ -11,24 +11,22 @@ from dashboard.core.boards import Boards
 from dashboard.core.periods import rfc3339
 from dashboard.core.rankings import Rankings
 from dashboard.core.rewind import Rewind
-from dashboard.core.scores import Scores, clean_player
+from dashboard.core.scores import clean_player
 from dashboard.web import answers, board_models, models, queries
 from dashboard.web.bodies import read_json
 from dashboard.web.guards import Guard
+from dashboard.web.ingest import Ingest
 from dashboard.web.limits import Door
-from dashboard.web.retries import Retries
-from dashboard.web.submit import submit
 
 
 def make_api(
     boards: Boards,
-    scores: Scores,
+    ingest: Ingest,
     rankings: Rankings,
     analytics: Analytics,
     rewind: Rewind,
     guard: Guard,
     door: Door,
-    retries: Retries,
 ) -> Blueprint:
     """The blueprint under /api/v1."""
     api = Blueprint("api", __name__, url_prefix="/api/v1")
@@ -37,7 +35,7 @@ def make_api(
     def check_key() -> None:
         if request.endpoint == "api.standings":
             door.take("read")  # a POST that reads
-        elif request.method not in ("GET", "HEAD", "OPTIONS"):
+        elif request.method not in ("GET", "HEAD", "OPTIONS") and request.endpoint != "api.post_scores":  # asks itself
             guard.may_write(guard.key())
 
     @api.get("/boards")
@@ -61,10 +59,8 @@ def make_api(
 
     @api.post("/boards/<board>/scores")
     def post_scores(board: str) -> ResponseReturnValue:
-        name, body = models.clean_name(board), read_json(request)
-        door.scores(body)
-        once, as_operator = retries.once(), guard.operates(guard.key())
-        return jsonify(submit(scores, name, body, as_operator=as_operator, once=once))
+        admitted = ingest.admit(board, guard.key(), request.mimetype)
+        return Response(ingest.post(admitted, request.get_data()), content_type="application/json")
 
     @api.get("/boards/<board>/top")
     def top(board: str) -> ResponseReturnValue:

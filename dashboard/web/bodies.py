@@ -10,6 +10,7 @@ from collections import Counter
 from typing import Any, NoReturn
 
 from flask import Request
+from werkzeug.http import parse_options_header
 
 from dashboard.errors import MalformedInput, TooLarge, UnsupportedMedia
 
@@ -21,9 +22,19 @@ _BRACKETS = re.compile(rb"[\[{]+|[\]}]+")
 
 def read_json(request: Request) -> Any:
     """The value of a request's body. Raises UnsupportedMedia, MalformedInput, TooLarge."""
-    if request.mimetype != "application/json":
-        raise UnsupportedMedia("Send JSON, and say so: -H 'Content-Type: application/json'.")
+    check_media(request.mimetype)
     return parse(request.get_data())
+
+
+def media_type(content_type: str) -> str:
+    """The media type of a Content-Type, without its parameters, as Flask reads it."""
+    return parse_options_header(content_type)[0].lower()
+
+
+def check_media(media: str) -> None:
+    """Raises UnsupportedMedia."""
+    if media != "application/json":
+        raise UnsupportedMedia("Send JSON, and say so: -H 'Content-Type: application/json'.")
 
 
 def parse(body: bytes) -> Any:

@@ -30,6 +30,11 @@ class Door:
         self._limits = limits
         self._guard = guard
 
+    @property
+    def counts_scores(self) -> bool:
+        """Whether there is a limit for scores."""
+        return self._limits.guards("score")
+
     def caller(self, address: str | None, key: str | None) -> Caller:
         """A key counts as a subject where the server knows it, or knows none; else anybody could make up new ones."""
         return Caller(address or "unknown", key if self._guard.accepts(key) else None)

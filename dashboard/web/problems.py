@@ -1,9 +1,13 @@
 """Errors as RFC 9457 problem documents. HTTP status numbers are written here and nowhere else."""
 
+import json
+import logging
 import math
 from typing import Any
 
 from dashboard import errors
+
+log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 MOST_LIMITS = 10
@@ -69,6 +73,19 @@ def problem(error: errors.ScorecastError, at: str = "") -> Problem:
     if isinstance(error, errors.RateLimited):
         document |= _limits(error)
     return document
+
+
+def answer(error: Exception) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
+    """The status, the headers and the body with which an error is answered. A mistake of ours is logged."""
+    if not isinstance(error, errors.ScorecastError):
+        log.error("request failed", exc_info=error)
+        error = errors.ScorecastError("The server made a mistake; its log says more.")
+    document = problem(error)
+    wait_s = retry_after_s(error)
+    headers: tuple[tuple[str, str], ...] = (("Content-Type", MEDIA_TYPE),)
+    if wait_s is not None:
+        headers += (("Retry-After", str(wait_s)),)
+    return document["status"], headers, json.dumps(document, ensure_ascii=False).encode()
 
 
 def retry_after_s(error: errors.ScorecastError) -> int | None:

@@ -1,7 +1,5 @@
 """What operators do to players and their scores, over HTTP."""
 
-from dataclasses import asdict
-
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
@@ -56,7 +54,7 @@ def make_removals(removals: Removals, guard: Guard) -> Blueprint:
         result = removals.decide(models.clean_name(board), id, approve=approve, by=_who())
         return jsonify(
             {"id": id, "decision": "approved" if approve else "rejected"}
-            | ({"result": asdict(result)} if result else {})
+            | ({"result": result._asdict()} if result else {})
         )
 
     return blueprint

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from engineio.payload import Payload
-from flask import Blueprint, Flask, Response, json
+from flask import Blueprint, Flask, Response
 from flask.sessions import SessionInterface
 from flask.typing import ResponseReturnValue
 from flask_socketio import SocketIO
@@ -23,7 +23,7 @@ from dashboard import errors
 from dashboard.web.bodies import MAX_BYTES
 from dashboard.web.environ import PlayerConverter, adapt, check_path
 from dashboard.web.packets import Json, Packet
-from dashboard.web.problems import MEDIA_TYPE, problem, retry_after_s
+from dashboard.web.problems import answer
 
 if TYPE_CHECKING:
     from dashboard.wire.transport import Transport
@@ -115,15 +115,23 @@ def _requests(files: int) -> int:
 
 
 def serve(
-    flask: Flask, socketio: SocketIO, listener: socket.socket, transport: "Transport | None" = None
+    flask: Flask,
+    socketio: SocketIO,
+    listener: socket.socket,
+    transport: "Transport | None" = None,
+    protocol: type | None = None,
 ) -> Callable[[], None]:
-    """Serve connections in the background. Returns the function that stops taking new ones and ends the websockets."""
+    """Serve connections in the background. Returns the function that stops taking new ones and ends the websockets.
+    `protocol`: that of eventlet's server, if not its own.
+    """
     if socketio.async_mode == "eventlet":
-        return _serve_eventlet(flask, listener, transport)
+        return _serve_eventlet(flask, listener, transport, protocol)
     return _serve_threading(flask, listener)
 
 
-def _serve_eventlet(flask: Flask, listener: socket.socket, transport: "Transport | None") -> Callable[[], None]:
+def _serve_eventlet(
+    flask: Flask, listener: socket.socket, transport: "Transport | None", protocol: type | None
+) -> Callable[[], None]:
     import eventlet
     import eventlet.wsgi
 
@@ -131,6 +139,8 @@ def _serve_eventlet(flask: Flask, listener: socket.socket, transport: "Transport
     most = files if transport is None else _requests(files)
     options: dict[str, Any] = {"log_output": False, "max_size": most, "debug": False, "keepalive": True}
     options |= {"capitalize_response_headers": False, "environ": {"wsgi.errors": _LogStream()}}
+    if protocol is not None:
+        options["protocol"] = protocol
     server = eventlet.spawn(eventlet.wsgi.server, listener, flask, **options)
 
     def end() -> None:
@@ -183,17 +193,8 @@ def _raise_descriptor_limit() -> int:
 
 
 def _as_problem(error: Exception) -> ResponseReturnValue:
-    if isinstance(error, errors.ScorecastError):
-        known = error
-    elif isinstance(error, HTTPException):
-        known = _translated(error)
-    else:
-        log.exception("request failed", exc_info=error)
-        known = errors.ScorecastError("The server made a mistake; its log says more.")
-    document = problem(known)
-    response = Response(json.dumps(document), document["status"], content_type=MEDIA_TYPE)
-    if (wait_s := retry_after_s(known)) is not None:
-        response.headers["Retry-After"] = str(wait_s)
+    status, headers, body = answer(_translated(error) if isinstance(error, HTTPException) else error)
+    response = Response(body, status, headers)
     if isinstance(error, HTTPException) and error.response is None:
         for name, value in error.get_headers():
             if name == "Allow":

@@ -1,1 +1,4 @@
-"""Bytes and connections: websockets served from the event loop itself. Knows nothing of players, Flask or key names."""
+"""Bytes and connections: websockets and posts served from the event loop itself, and one Redis connection of many callers.
+
+Knows nothing of players, Flask or key names.
+"""

@@ -58,10 +58,10 @@ def take_over(environ: Environ) -> tuple[int, bytes]:
         raw.setsockopt(socket.IPPROTO_TCP, _NOTSENT_LOWAT, _UNSENT_BYTES)
     stream = environ["eventlet.input"].rfile
     fd: int = raw.detach()  # whatever the server closes later is nothing
-    try:
-        rest = bytes(stream.peek())
-    except (OSError, ValueError):  # the usual case: nothing was buffered, and there is nothing more to read from
-        rest = b""
+    rest = b""
+    with suppress(OSError, ValueError):  # which ends it: there is nothing more to read from
+        while ahead := stream.peek():
+            rest += stream.read(len(ahead))
     # Request, environ and connection hold each other: without this their buffers stay until the collector comes.
     environ["eventlet.posthooks"].append((_forget, (), {}))
     wsgi.WSGI_LOCAL.already_handled = True

@@ -113,7 +113,7 @@ class Oracle(RuleBasedStateMachine):
     def submit(self, batch: list[tuple[str, int, int, Any]], known: str) -> None:
         scores = [self.score(*item) for item in batch]
         if known == "ids":
-            scores = [replace(score, id=uuid.uuid4().hex) for score in scores]
+            scores = [score._replace(id=uuid.uuid4().hex) for score in scores]
         if self.settings.shards:  # a shard does its part of a batch at once: the ranks in between are not the book's
             for score in scores:
                 results = self.parts.scores.submit(self.board, [score])
@@ -145,14 +145,14 @@ class Oracle(RuleBasedStateMachine):
         score, answer = self.sent[which % len(self.sent)]
         if other:
             body = {"score": ~score.score} if self.settings.shards else {"player": score.player + "'"}
-            again = self.parts.scores.submit(self.board, [replace(score, **body)])[0]
+            again = self.parts.scores.submit(self.board, [score._replace(**body)])[0]
             assert isinstance(again, IdempotencyConflict)
             return
         again = self.parts.scores.submit(self.board, [score])[0]
         if isinstance(answer, Result):
             assert isinstance(again, Result)
             if self.settings.shards:  # which tells ranks as they are now
-                again = replace(again, rank=answer.rank, previous_rank=answer.previous_rank, players=answer.players)
+                again = again._replace(rank=answer.rank, previous_rank=answer.previous_rank, players=answer.players)
             assert again == answer
         else:
             assert (type(again), str(again)) == (type(answer), str(answer))

@@ -79,7 +79,7 @@ def answers(parts: Parts, board: str, dice: random.Random) -> list[Any]:
 
 
 def told(results: list[Result | ScorecastError]) -> list[Any]:
-    return [replace(one, position="") if isinstance(one, Result) else (type(one), str(one)) for one in results]
+    return [one._replace(position="") if isinstance(one, Result) else (type(one), str(one)) for one in results]
 
 
 @pytest.mark.parametrize("name", BOARDS)

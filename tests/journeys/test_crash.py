@@ -22,6 +22,7 @@ from tests.conftest import ServerProcess
 from tests.journeys.load import Load, Write, lost
 from tests.journeys.slow_fsync import PtraceRefused, SlowFsync, thread_named
 from tests.store.hold import Holder, is_gone, servers_in, wait_until
+from tests.web.test_lanes import hot
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches processes as Linux shows them")
 
@@ -90,6 +91,8 @@ class WholeServer:
 
     def __init__(self, data_dir: Path, *flags: str) -> None:
         self.data_dir, self.flags, self.port = data_dir, flags, 0
+        self.hot = 0
+        """How many of the last server's writes took the hot lane."""
 
     def start(self) -> None:
         self.server = ServerProcess(*self.flags, "--port", str(self.port), data_dir=self.data_dir)
@@ -112,6 +115,7 @@ class WholeServer:
         return True
 
     def found(self) -> list[int]:
+        self.hot = hot(self.server.url)
         numbers, page = [], "/top?limit=1000"
         while page:
             answer = self._call("GET", page)
@@ -186,13 +190,17 @@ def test_every_acknowledged_write_survives_kill_9(data_dir: Path, victim: str, r
 
 @few_or_many
 def test_every_acknowledged_score_survives_kill_9(data_dir: Path, victim: str, rounds: int) -> None:
-    assert crash(WholeServer(data_dir), rounds=rounds, victim=victim) == set()
+    site = WholeServer(data_dir)
+    assert crash(site, rounds=rounds, victim=victim) == set()
+    assert site.hot > 0, "none of them took the hot lane"
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("victim", ["owner", "store"])
 def test_every_acknowledged_score_survives_kill_9_of_a_threading_server(data_dir: Path, victim: str) -> None:
-    assert crash(WholeServer(data_dir, "--async-mode", "threading"), rounds=20, victim=victim) == set()
+    site = WholeServer(data_dir, "--async-mode", "threading")
+    assert crash(site, rounds=20, victim=victim) == set()
+    assert site.hot == 0
 
 
 def test_every_acknowledged_write_survives_on_a_slow_disk(data_dir: Path) -> None:

@@ -50,6 +50,14 @@ class Line:
             return Answer(status, headers, b"")
         return Answer(status, headers, self._stream.read(int(headers["content-length"])))
 
+    def fileno(self) -> int:
+        """For `select`, while no answer is half read."""
+        return self._socket.fileno()
+
+    def finish(self) -> None:
+        """Send nothing more, but go on reading."""
+        self._socket.shutdown(socket.SHUT_WR)
+
     @property
     def over(self) -> bool:
         """True once the server has closed the connection; waits for it."""

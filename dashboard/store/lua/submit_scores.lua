@@ -105,7 +105,7 @@ local function take(player, score, at, where, more)
     if why then
       local id = redis.call('XADD', review, '*', 'player', player, 'score', text(score), 'at', text(at),
         'more', more.raw or '', 'why', why)
-      return {held, before, before, 0, redis.call('ZCARD', ranking), stored[9] or '0-0', id}
+      return {held, before, before, 0, redis.call('ZCARD', ranking), position or stored[9] or '0-0', id}
     end
   end
   for _, move in ipairs(moves) do
@@ -121,7 +121,7 @@ local function take(player, score, at, where, more)
       end
     end
   end
-  local answer = {worth(first.run.score, moment), -1, before, changed, 0, stored[9] or '0-0'}
+  local answer = {worth(first.run.score, moment), -1, before, changed, 0, position or stored[9] or '0-0'}
   if rules.inner then
     answer[7], answer[8], answer[9] = '', ARGV[11 + 2 * first.i], held
     answer[10], answer[11] = first.old and first.old.prefix or '', first.run.prefix

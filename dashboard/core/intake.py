@@ -1,0 +1,154 @@
+"""Scores that arrive together, written together: what comes in one turn of the event loop is as few calls as possible.
+
+Owns: what is put into one call, how many calls are on their way, and how many scores may wait. Leaves to others: the call
+(`plans.py`), what becomes of the settings (`scores.py`), the connection (handed in). The answers are those that the scores
+would get one by one: the script takes a batch in its order.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+from dashboard.core.plans import Plan
+from dashboard.core.scores import Scores
+from dashboard.errors import ScorecastError, StoreUnavailable
+from dashboard.store.scripts import answering, sharing
+from dashboard.values import Board, Result, Score
+
+log = logging.getLogger(__name__)
+
+FLIGHTS = 2
+"""So many loads are on their way at once; what comes meanwhile is the next load."""
+LOAD = 256
+"""Most scores in one load, of all boards together, unless one request has more: about 15 ms of the store's time."""
+MOST_WAITING = 10_000
+"""So many scores may wait: less than a second of the store's time."""
+
+Results = list[Result | ScorecastError]
+Done = Callable[[Results | Exception | None], None]
+"""Gets the results in the order of the scores, or the error of all of them; None: nothing happened, the picture of the
+board was out of date.
+"""
+
+
+class Pipe(Protocol):
+    """A connection on which calls do not wait for each other; see `wire/pipe.py`."""
+
+    @property
+    def ready(self) -> bool: ...
+    def call(
+        self, script: str, keys: Iterable[str], args: Iterable[str | int], done: Callable[[Any], None]
+    ) -> None: ...
+    def push(self) -> None: ...
+
+
+class _Waiting(NamedTuple):
+    board: Board
+    scores: Sequence[Score]
+    done: Done
+
+
+class Intake:
+    """`later` calls a function after this turn of the event loop. All of it runs there, and nothing blocks."""
+
+    def __init__(
+        self,
+        scores: Scores,
+        pipe: Pipe,
+        later: Callable[[Callable[[], None]], object],
+        *,
+        most_waiting: int = MOST_WAITING,
+    ) -> None:
+        self._scores = scores
+        self._pipe = pipe
+        self._later = later
+        self._most_waiting = most_waiting
+        self._waiting: deque[_Waiting] = deque()
+        self._count = 0
+        self._flights = 0
+        self._due = False
+
+    def add(self, board: str, scores: Sequence[Score], done: Done, *, as_operator: bool) -> bool:
+        """Write scores with what else comes in this turn. False where that takes more than one round trip, or would be
+        refused: nothing is done then, and `Scores.submit` knows the rest. `done` is called later, once.
+        """
+        known = self._scores.remembered(board, as_operator=as_operator)
+        if known is None or not self._pipe.ready:
+            return False
+        if self._count + len(scores) > self._most_waiting:
+            self._later(partial(done, StoreUnavailable("Too many scores wait for Redis; try again shortly.")))
+            return True
+        self._count += len(scores)
+        self._waiting.append(_Waiting(known, scores, done))
+        if not self._due and self._flights < FLIGHTS:
+            self._due = True
+            self._later(self._fly)
+        return True
+
+    def _fly(self) -> None:
+        """Send what waits, up to a load."""
+        self._due = False
+        if not self._waiting or self._flights >= FLIGHTS:
+            return
+        loads: dict[int, list[_Waiting]] = {}
+        room = LOAD
+        while self._waiting and (room == LOAD or len(self._waiting[0].scores) <= room):
+            entry = self._waiting.popleft()
+            room -= len(entry.scores)
+            loads.setdefault(id(entry.board), []).append(entry)
+        flight = _Flight(len(loads))
+        self._flights += 1
+        for entries in loads.values():
+            self._send(entries, flight)
+        self._pipe.push()
+
+    def _send(self, entries: list[_Waiting], flight: "_Flight") -> None:
+        plan = None
+        try:
+            if not self._pipe.ready:
+                raise ConnectionError("the connection broke")
+            plan = self._scores.plan(entries[0].board, [score for entry in entries for score in entry.scores])
+            self._pipe.call(plan.script, plan.keys, plan.args, partial(self._arrived, entries, plan, flight))
+        except Exception as error:
+            self._arrived(entries, plan, flight, error)
+
+    def _arrived(self, entries: list[_Waiting], plan: Plan | None, flight: "_Flight", reply: Any) -> None:
+        """`reply` may be an error; it is told as `Scores.submit` would raise it."""
+        flight.calls -= 1
+        if flight.calls == 0:
+            self._landed()
+        outcome: Results | Exception | None
+        try:
+            with answering(), sharing(entries[0].board.settings.key):
+                if plan is None or isinstance(reply, Exception):
+                    raise reply
+                outcome = self._scores.read(plan, reply)
+        except Exception as error:
+            outcome = error
+        self._hand_out(entries, outcome)
+
+    def _landed(self) -> None:
+        self._flights -= 1
+        if self._waiting and not self._due:
+            self._due = True
+            self._later(self._fly)
+
+    def _hand_out(self, entries: list[_Waiting], outcome: Results | Exception | None) -> None:
+        at = 0
+        for _, scores, done in entries:
+            count = len(scores)
+            self._count -= count
+            try:
+                done(outcome[at : at + count] if isinstance(outcome, list) else outcome)
+            except Exception:  # it must not cost the others their answers
+                log.exception("an answer was not taken")
+            at += count
+
+
+class _Flight:
+    """A load on its way: how many of its calls are not answered yet."""
+
+    def __init__(self, calls: int) -> None:
+        self.calls = calls
