@@ -79,7 +79,7 @@ class Sender:
             sent = self._send(data)
             if 0 <= sent < len(data):
                 self._wait(memoryview(data)[sent:])
-            elif self.closing:
+            elif sent > 0 and self.closing:
                 self._say_that_was_all()
         else:
             if self._latest is not None:
