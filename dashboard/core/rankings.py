@@ -392,7 +392,9 @@ class Rankings:
 
     def _ranking(self, board: str, kind: str, at_ms: int | None) -> tuple[Board, Period]:
         known = self._boards.get(board)
-        now_ms = max([self._clock.now_ms(), *known.seasons])  # a season that was begun by hand has begun, whatever the clock
+        now_ms = max(
+            [self._clock.now_ms(), *known.seasons]
+        )  # a season that was begun by hand has begun, whatever the clock
         return known, pick_period(known, kind, now_ms if at_ms is None else at_ms)
 
     def is_archived(self, board: Board, period: Period) -> bool:

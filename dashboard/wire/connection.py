@@ -1,55 +1,33 @@
-"""One websocket whose descriptor is ours: what it sends, what it is sent, and its end.
+"""One websocket whose descriptor is ours: what it is sent, and its end.
 
-Owns: the two ways to send. `write` is reliable: in order, nothing is left out, and one that cannot keep up for long is
-closed. `write_latest` is for pictures that a newer one replaces: of each kind at most one waits. Both keep one order: what
-is written reliably comes behind the pictures written before it. Leaves to others: what messages mean (a subclass).
+Owns: messages as they come, control frames, and the ways to end. Leaves to others: sending (`sender.py`), what messages mean (a
+subclass).
 
 No method blocks, and each may be called inside the hub.
 """
 
 import posix  # not `os`: eventlet's waits
-from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
-from itertools import islice
-
-from eventlet import patcher
 
 from dashboard.wire import frames
 from dashboard.wire.frames import FrameError, Reader, close_frame, frame
 from dashboard.wire.poller import Poller
+from dashboard.wire.sender import Sender
 
 CHUNK = 65_536
 """Read at once."""
-TOGETHER = 64
-"""Frames sent in one call of the kernel."""
-FRAME_COST = 64
-"""What a waiting frame costs besides its bytes."""
 SLOW = 4008
 """Our close code for one that does not read what it is sent."""
 
-Frame = bytes | memoryview
 
-_socket = patcher.original("socket")
+class Connection(Sender):
+    """Messages of more than `most` bytes are refused."""
 
-
-class Connection:
-    """Slotted, and lean while it is idle. `moved` is when its socket last took something, while more waits."""
-
-    __slots__ = ("_begun", "_latest", "_out", "_reader", "_reading", "closing", "fd", "held", "moved", "poller")
+    __slots__ = ("_begun", "_reader")
 
     def __init__(self, poller: Poller, most: int) -> None:
-        self.poller = poller
-        self.fd = -1
-        self.held = 0
-        self.moved = 0.0
-        self.closing = False
-        """A close frame is on its way: nothing is sent behind it, and what still comes is dropped."""
+        super().__init__(poller)
         self._reader = Reader(most)
         self._begun = 0  # bytes it holds
-        self._reading = True
-        self._out: deque[Frame] | None = None  # None: the socket takes more
-        self._latest: dict[str, bytes] | None = None
 
     # What a subclass does ---------------------------------------------------------------------------------------------
 
@@ -68,123 +46,6 @@ class Connection:
     def notice_of_slowness(self) -> bytes:
         """The last frame for one that does not keep up."""
         return b""
-
-    # Sending ----------------------------------------------------------------------------------------------------------
-
-    @property
-    def open(self) -> bool:
-        return self.fd >= 0 and not self.closing
-
-    def write(self, data: bytes) -> None:
-        """Send frames, behind all that was sent before."""
-        if not self.open:
-            return
-        corked = self.poller.corked
-        if corked is not None:
-            corked.setdefault(self, []).append(data)
-        else:
-            self.put(data)
-
-    def put(self, data: bytes) -> None:
-        """As `write`, at once, and on a connection that is closing too."""
-        if self._out is None:
-            sent = self._send(data)
-            if 0 <= sent < len(data):
-                self._wait(memoryview(data)[sent:])
-            elif sent >= 0 and self.closing:
-                self._say_that_was_all()
-        else:
-            if self._latest is not None:
-                self._settle(self._out)
-            self._queue(self._out, data)
-
-    def write_latest(self, kind: str, data: bytes, newest: Callable[[], bytes]) -> None:
-        """Send a frame. Where one of its kind still waits, `newest()` goes in the place of both."""
-        if not self.open:
-            return
-        if self._out is None:
-            sent = self._send(data)
-            if sent > 0:
-                if sent < len(data):  # begun, so it has to be finished
-                    self._wait(memoryview(data)[sent:])
-                return
-            if sent < 0:
-                return
-            self._wait()
-        if self._latest is None:
-            self._latest = {kind: data}
-        elif kind not in self._latest:
-            self._latest[kind] = data
-        else:
-            self._latest[kind] = newest()
-            self.poller.replaced += 1
-
-    def flush(self) -> None:
-        """The socket takes something again."""
-        out = self._out
-        while out is not None and self.fd >= 0:
-            if not out and not self._next_latest(out):
-                self._out = None
-                self.poller.waiting.discard(self)
-                self._watch()
-                if self.closing:
-                    self._say_that_was_all()
-                return
-            batch = list(islice(out, TOGETHER))
-            try:
-                sent = posix.writev(self.fd, batch)
-            except BlockingIOError:
-                return
-            except OSError:
-                self.lost("transport close")
-                return
-            self.moved = self.poller.clock()
-            for data in batch:
-                if sent < len(data):
-                    if sent:
-                        out[0] = memoryview(data)[sent:]
-                        self.poller.hold(self, -sent)
-                    break
-                sent -= len(data)
-                out.popleft()
-                self.poller.hold(self, -len(data) - FRAME_COST)
-
-    def _send(self, data: bytes) -> int:
-        """How much the socket took; -1: the connection is lost."""
-        try:
-            return posix.write(self.fd, data)
-        except BlockingIOError:
-            return 0
-        except OSError:
-            self.lost("transport close")
-            return -1
-
-    def _wait(self, rest: Frame | None = None) -> None:
-        self._out = deque()
-        self.moved = self.poller.clock()
-        self.poller.waiting.add(self)
-        self._watch()
-        if rest is not None:
-            self._queue(self._out, rest)
-
-    def _queue(self, out: deque[Frame], data: Frame) -> None:
-        out.append(data)
-        self.poller.hold(self, len(data) + FRAME_COST)
-        if self.held > self.poller.limits.queue_bytes:
-            self.overflow()
-
-    def _settle(self, out: deque[Frame]) -> None:
-        """Something reliable follows: the pictures that wait stay as they are."""
-        latest, self._latest = self._latest, None
-        for data in (latest or {}).values():
-            self._queue(out, data)
-
-    def _next_latest(self, out: deque[Frame]) -> bool:
-        if not self._latest:
-            self._latest = None
-            return False
-        self._queue(out, self._latest.pop(next(iter(self._latest))))
-        return True
 
     # Receiving --------------------------------------------------------------------------------------------------------
 
@@ -245,9 +106,6 @@ class Connection:
             self._send(b"".join([*corked.pop(self, ()), close_frame(code)]))
         self.lost("transport close")
 
-    def _watch(self) -> None:
-        self.poller.watch(self, read=self._reading, write=self._out is not None)
-
     # The end ----------------------------------------------------------------------------------------------------------
 
     def fail(self, code: int, what: str) -> None:
@@ -259,14 +117,7 @@ class Connection:
         if not self.open:
             self.release()
             return
-        out = self._out
-        if out is not None:
-            begun = out[0] if out and isinstance(out[0], memoryview) else None
-            self.poller.hold(self, -sum(len(data) + FRAME_COST for data in out))
-            out.clear()
-            if begun is not None:
-                self._queue(out, begun)
-        self._latest = None
+        self.give_up()
         if notice := self.notice_of_slowness():
             self.write(notice)
         self.end("transport error", SLOW, "slow connection")
@@ -287,15 +138,6 @@ class Connection:
             self.poller.linger(self)
         self.on_end(reason)
 
-    def _say_that_was_all(self) -> None:
-        """Nothing more comes from us: who reads the close frame may close."""
-        with suppress(OSError):
-            raw = _socket.socket(fileno=self.fd)
-            try:
-                raw.shutdown(_socket.SHUT_WR)
-            finally:
-                raw.detach()
-
     def lost(self, reason: str) -> None:
         """The other side is gone."""
         told = self.closing
@@ -303,15 +145,3 @@ class Connection:
         if not told:
             self.closing = True
             self.on_end(reason)
-
-    def release(self) -> None:
-        """Give the descriptor back."""
-        if self.fd < 0:
-            return
-        fd = self.fd
-        self.poller.remove(self)
-        self.poller.hold(self, -self.held)
-        self.fd = -1
-        self._out = self._latest = None
-        with suppress(OSError):
-            posix.close(fd)

@@ -103,12 +103,15 @@ class Engine:
 
     def _ping(self, connection: EngineSocket) -> None:
         if connection.open:
-            connection.pinged = True
+            connection.pinged_s = self._shared.poller.clock()
             self._pongs.add(connection)
             connection.write(PING)
 
     def _time_out(self, connection: EngineSocket) -> None:
-        if connection.pinged and connection.open:
+        silent_s = self._shared.poller.clock() - connection.pinged_s
+        if (
+            connection.pinged_s and connection.open and silent_s >= self._eio.ping_timeout
+        ):  # not of a ping before that one
             connection.lost("ping timeout")
 
     def _give_up(self, connection: EngineSocket) -> None:

@@ -35,7 +35,18 @@ def packet_frame(sent: Any) -> bytes:
 class EngineSocket(Connection):
     """`old` is the library's polling socket, while this is to become its upgrade."""
 
-    __slots__ = ("_flying", "_heard", "_inbox", "_inbox_bytes", "_session", "closed", "old", "pinged", "shared", "sid")
+    __slots__ = (
+        "_flying",
+        "_heard",
+        "_inbox",
+        "_inbox_bytes",
+        "_session",
+        "closed",
+        "old",
+        "pinged_s",
+        "shared",
+        "sid",
+    )
 
     connected = upgraded = True
     upgrading = False
@@ -46,7 +57,7 @@ class EngineSocket(Connection):
         self.sid = sid
         self.old = old
         self.closed = False
-        self.pinged = False
+        self.pinged_s = 0.0  # when a ping went out that is not answered yet
         self._heard = False  # the probe of an upgrade
         self._flying = 0  # events taken and not yet answered
         self._inbox: deque[Any] | None = None  # None: nothing waits or is handled
@@ -95,8 +106,8 @@ class EngineSocket(Connection):
             if self._inbox is not None or not self._taken(text):
                 self._hand_over(text[1:])
         elif kind == "3":
-            if self.pinged:
-                self.pinged = False
+            if self.pinged_s:
+                self.pinged_s = 0.0
                 self.shared.pings.add(self)
         elif kind == "1":
             self.lost("client disconnect")

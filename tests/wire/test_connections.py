@@ -215,7 +215,7 @@ def test_an_upgrade_carries_over_what_waited_and_a_failed_one_leaves_the_polling
             assert upgraded.text() == '42["one",{"n":1}]'
             assert upgraded.ask("echo", 2) == 2
             assert polling.get(address, timeout=10).status_code == 400
-        wait_until(lambda: engine_sid and site.tables()["sockets"] == 0)
+    wait_until(lambda: site.tables()["connections"] == 0)
 
 
 @pytest.mark.parametrize(
