@@ -44,11 +44,13 @@ def board() -> str:
 
 
 class ServerProcess:
-    """`python run.py ...` as a process of its own. `url` is where it says it can be reached."""
+    """`python run.py ...` as a process of its own. `url` is where it says it can be reached; `files` its most descriptors."""
 
-    def __init__(self, *flags: str, data_dir: Path, env: dict[str, str] | None = None) -> None:
+    def __init__(self, *flags: str, data_dir: Path, env: dict[str, str] | None = None, files: int = 0) -> None:
         self.data_dir = data_dir
         command = [sys.executable, str(ROOT / "run.py"), "--data-dir", str(data_dir), *flags]
+        if files:
+            command = ["prlimit", f"--nofile={files}", *command]
         if "--port" not in flags:
             command += ["--port", "0"]
         clean = {
@@ -109,10 +111,12 @@ def start_server(tmp_path: Path) -> Iterator[Start]:
     """Start servers: `start_server("--async-mode", "threading", data_dir=...)`. All end with the test."""
     started: list[ServerProcess] = []
 
-    def start(*flags: str, data_dir: Path | None = None, env: dict[str, str] | None = None) -> ServerProcess:
+    def start(
+        *flags: str, data_dir: Path | None = None, env: dict[str, str] | None = None, files: int = 0
+    ) -> ServerProcess:
         folder = data_dir or tmp_path / "data"
         folder.mkdir(parents=True, exist_ok=True)
-        server = ServerProcess(*flags, data_dir=folder, env=env)
+        server = ServerProcess(*flags, data_dir=folder, env=env, files=files)
         started.append(server)
         return server
 

@@ -58,10 +58,12 @@ class Audience(Generic[W]):
         self.of(viewer, topic)
         self._drop(viewer, topic)
 
-    def gone(self, viewer: str) -> None:
-        """The viewer's connection has ended, and with it its rooms."""
-        for topic in list(self._of_viewer.get(viewer, ())):
+    def gone(self, viewer: str) -> list[W]:
+        """The viewer's connection has ended, and with it its rooms. What it watched."""
+        watches = self._of_viewer.get(viewer, {}).copy()
+        for topic in watches:
             self._drop(viewer, topic, connected=False)
+        return list(watches.values())
 
     def _drop(self, viewer: str, topic: str, *, connected: bool = True) -> None:
         topics = self._of_viewer.get(viewer, {})

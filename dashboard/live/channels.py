@@ -71,10 +71,9 @@ class ChannelFeed:
     def gone(self, viewer: str) -> None:
         """A viewer's connection has ended."""
         with self._lock:
-            before = {watch.channel for watch in self._audience.watches.values()}
-            self._audience.gone(viewer)
-        for channel in before:
-            self._drop(channel)
+            watched = self._audience.gone(viewer)
+        for watch in watched:
+            self._drop(watch.channel)
 
     def _drop(self, channel: str) -> None:
         with self._lock:

@@ -36,16 +36,17 @@ _socket = patcher.original("socket")
 class Connection:
     """Slotted, and lean while it is idle. `moved` is when its socket last took something, while more waits."""
 
-    __slots__ = ("_latest", "_out", "_reading", "closing", "fd", "held", "moved", "poller", "reader")
+    __slots__ = ("_begun", "_latest", "_out", "_reader", "_reading", "closing", "fd", "held", "moved", "poller")
 
     def __init__(self, poller: Poller, most: int) -> None:
         self.poller = poller
-        self.reader = Reader(most)
         self.fd = -1
         self.held = 0
         self.moved = 0.0
         self.closing = False
         """A close frame is on its way: nothing is sent behind it, and what still comes is dropped."""
+        self._reader = Reader(most)
+        self._begun = 0  # bytes it holds
         self._reading = True
         self._out: deque[Frame] | None = None  # None: the socket takes more
         self._latest: dict[str, bytes] | None = None
@@ -90,7 +91,7 @@ class Connection:
             sent = self._send(data)
             if 0 <= sent < len(data):
                 self._wait(memoryview(data)[sent:])
-            elif self.closing:
+            elif sent >= 0 and self.closing:
                 self._say_that_was_all()
         else:
             if self._latest is not None:
@@ -202,9 +203,8 @@ class Connection:
 
     def take(self, data: bytes) -> None:
         """Bytes came."""
-        before = self.reader.held
         try:
-            for opcode, payload in self.reader.feed(data):
+            for opcode, payload in self._reader.feed(data):
                 self._one(opcode, payload)
                 if not self.open:
                     return
@@ -213,8 +213,13 @@ class Connection:
         except UnicodeDecodeError:
             self.fail(frames.NOT_TEXT, "text is UTF-8")
         else:
-            if grown := self.reader.held - before:
-                self.poller.hold(self, grown)
+            self._keep(self._reader.held)
+
+    def _keep(self, size: int) -> None:
+        """So many bytes of what came are kept."""
+        if size != self._begun:
+            grown, self._begun = size - self._begun, size
+            self.poller.hold(self, grown)
 
     def pause(self, paused: bool) -> None:
         """Read no more, or again. The kernel tells the other side to wait."""
@@ -275,6 +280,8 @@ class Connection:
         self.put(b"".join([*corked.pop(self, ()), close_frame(code, words)]))
         if self.fd >= 0:
             self._latest = None
+            self._reader = Reader(0)
+            self._keep(0)
             self._reading = True  # what comes is dropped, but its end is seen
             self._watch()
             self.poller.linger(self)

@@ -1,10 +1,13 @@
 """Fan-out: one frame to all in a room, made once, sent with one call of the kernel per viewer.
 
+A room may have thousands of viewers, and there may be thousands of rooms: after each slice of time others have their turn. So
+whoever sends to a room does so from one greenlet at a time (the feeds have a lock for it), or frames could overtake.
+
 Owns: the frames' bytes and the turns of others meanwhile. Leaves to others: rooms (`rooms.py`), what each connection does
 with a frame it cannot take yet (`connection.py`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import eventlet
@@ -31,6 +34,18 @@ class Fanout:
         self._server = server
         self._rooms = rooms
         self._shared = shared
+        self._since = 0.0
+
+    def emit(self, event: str, data: object, room: str) -> None:
+        """Send an event to all in a room of the namespace `/`: each one, in order."""
+        text = self._text(event, data)
+        made = frame(b"4" + text.encode())
+        polled = packet.Packet(packet.MESSAGE, text)
+        for viewer in self._viewers(room):
+            if type(viewer) is EngineSocket:
+                viewer.write(made)
+            elif not viewer.closed:
+                viewer.send(polled)
 
     def publish(self, event: str, data: object, room: str, whole: Callable[[], object] | None = None) -> None:
         """Send an event to all in a room of the namespace `/`, behind all that each of them was sent before.
@@ -49,17 +64,22 @@ class Fanout:
             return made or first
 
         polled = packet.Packet(packet.MESSAGE, text)
-        sockets, clock = self._shared.sockets, self._shared.poller.clock
-        since = clock()
-        for n, sid in enumerate(self._rooms.members("/", room), 1):
-            viewer = sockets.get(sid)
+        for viewer in self._viewers(room):
             if type(viewer) is EngineSocket:
                 viewer.write_latest(room, first, newest)
-            elif viewer is not None and not viewer.closed and viewer.queue.qsize() < MOST_POLLED:
+            elif not viewer.closed and viewer.queue.qsize() < MOST_POLLED:
                 viewer.send(polled)
-            if n % LOOK == 0 and clock() - since > SLICE_S:
+
+    def _viewers(self, room: str) -> Iterator[Any]:
+        """The sockets of a room, with a break now and then."""
+        sockets, clock = self._shared.sockets, self._shared.poller.clock
+        for n, sid in enumerate(self._rooms.members("/", room)):
+            if n % LOOK == 0 and clock() - self._since > SLICE_S:
                 eventlet.sleep(0)
-                since = clock()
+                self._since = clock()
+            viewer = sockets.get(sid)
+            if viewer is not None:
+                yield viewer
 
     def _text(self, event: str, data: object) -> str:
         text: str = self._server.packet_class(EVENT, namespace="/", data=[event, data]).encode()

@@ -5,7 +5,6 @@ that happens on a connection.
 """
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import eventlet
@@ -35,7 +34,9 @@ SLOW_NOTICE = {
 
 
 class Transport:
-    """Takes over a socketio.Server that has had no client yet. `takers`: see `takers.py`; by the name of the event."""
+    """Takes over a socketio.Server that has had no client yet. `emit`, `publish`: see `fanout.py`; `takers`, by the name of
+    the event: see `takers.py`.
+    """
 
     def __init__(self, server: Any, limits: WireLimits) -> None:
         self.poller = Poller(limits)
@@ -61,7 +62,9 @@ class Transport:
         server.manager = rooms
         server.environ = Environs()
         self._engine = Engine(self._shared)
-        self.publish: Callable[..., None] = Fanout(server, rooms, self._shared).publish
+        fanout = Fanout(server, rooms, self._shared)
+        self.emit = fanout.emit
+        self.publish = fanout.publish
 
     def close(self, within_s: float) -> None:
         """End all connections (1001); returns when they have ended, at the latest after `within_s`."""

@@ -43,6 +43,7 @@ class Raw:
         if receive:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
         self.socket.connect(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as browsers do
         self._ids = count(1)
         self._buffer = b""
         query = f"&sid={sid}" if sid else more

@@ -20,6 +20,7 @@ import signal  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
 from collections import Counter  # noqa: E402
+from functools import partial  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -106,13 +107,13 @@ if transport is not None:
 def flow(room: str, n: int, size: int, hz: float, how: str) -> None:
     """`n` frames to a room, each with its number; one that stands for those before it is `full`."""
     for seq in range(1, n + 1):
-        frame = {"seq": seq, "full": False, "pad": "x" * size}
-        if how == "publish" and transport is not None:
-            transport.publish("frame", frame, room, lambda frame=frame: frame | {"full": True})
+        frame: dict[str, object] = {"seq": seq, "full": False, "pad": "x" * size}
+        if how != "emit" and transport is not None:
+            transport.publish("frame", frame, room, partial(dict, frame, full=True))
         else:
             sio.emit("frame", frame, room=room)
         if how == "both":
-            sio.emit("each", seq, room=room)
+            (transport or sio).emit("each", seq, room)
         time.sleep(1 / hz)
 
 

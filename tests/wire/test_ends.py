@@ -2,6 +2,9 @@
 
 from contextlib import ExitStack
 
+import requests
+
+from tests.conftest import Start
 from tests.store.hold import wait_until
 from tests.wire.client import Raw
 from tests.wire.conftest import Run, Site
@@ -16,6 +19,17 @@ def test_one_connection_too_many_is_refused_and_a_free_place_is_taken(run: Run) 
         clients[0].close()
         wait_until(lambda: site.tables()["connections"] == 19)
         assert stack.enter_context(Raw(site.port)).ask("echo", "x") == "x"
+
+
+def test_with_few_descriptors_a_server_refuses_and_lives(start_server: Start) -> None:
+    """The product's own limit: what it keeps back is for Redis and for HTTP. eventlet does not survive running out."""
+    server = start_server(files=600)
+    port = int(server.url.rpartition(":")[2])
+    with ExitStack() as stack:
+        clients = [stack.enter_context(Raw(port)) for _ in range(354)]
+        assert [stack.enter_context(Raw(port)).status for _ in range(3)] == [503] * 3
+        assert requests.get(f"{server.url}/readyz", timeout=20).status_code == 200
+        assert "snapshot" in clients[0].ask("subscribe", {"topic": "board:b:all"})
 
 
 def test_a_server_that_ends_says_so() -> None:
