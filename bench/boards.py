@@ -1,11 +1,12 @@
 """What a large board costs: microseconds of the store's own time per call, and bytes of its memory per player.
 
-    .venv/bin/python bench/boards.py [--players 1000000] [--calls 5000] [--kind first] [--shards 4]
+    .venv/bin/python bench/boards.py [--players 1000000] [--calls 5000] [--kind first] [--shards 4] [--direct]
 
 Each kind of board is filled through the product (batches of 1,000 scores), then asked through it. Times are the store's
 (`INFO latencystats`, percentiles of EVALSHA), so neither the network nor Python is in them; with shards a call takes several
 scripts, and the time is that of one of them. Memory is the growth of `used_memory` while the board was filled. The store is the
-embedded one, in a folder of its own, without its file synced.
+embedded one, in a folder of its own, without its file synced. `--direct` is for boards that take long to fill: after the first
+batch their sorted sets are written as the scripts leave them, in pipelines; only for ties plain and shared without columns.
 """
 
 import argparse
@@ -20,8 +21,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dashboard.config import Settings
+from dashboard.core.shards import shard_of
 from dashboard.parts import Parts, open_parts
 from dashboard.progress import LivingLine
+from dashboard.store import keys
 from dashboard.values import BoardSettings, Column, Mark, Score
 
 KINDS = {
@@ -33,6 +36,9 @@ KINDS = {
 }
 RANGE = 10_000_000
 BATCH = 1000
+PIPELINE = 100_000
+"""So many players are written directly in one trip."""
+DIRECT = ("plain", "shared")
 
 
 class Board:
@@ -48,18 +54,40 @@ class Board:
         self.name = f"bench-{kind.replace(', ', '-').replace(' ', '-')}"
         self._columns = {column.name: 0 for column in KINDS[kind].columns}
 
-    def fill(self) -> float:
+    def fill(self, *, direct: bool) -> float:
         """Bytes of memory per player."""
         client = self._parts.client
         self._parts.boards.put(self.name, self._settings)
         before = client.info("memory")["used_memory"]
+        self._load(min(BATCH, self._players) if direct else self._players)
+        if direct:
+            self._write(BATCH)
+        return float(client.info("memory")["used_memory"] - before) / self._players
+
+    def _load(self, players: int) -> None:
         place = ""
-        for start in range(0, self._players, BATCH):
-            scores = [self._score(n) for n in range(start, min(start + BATCH, self._players))]
+        for start in range(0, players, BATCH):
+            scores = [self._score(n) for n in range(start, min(start + BATCH, players))]
             self._parts.scores.load(self.name, scores, Mark("fill", place, f'{{"end": {start}}}'))
             place = f'{{"end": {start}}}'
             self._line.say(f"{self._kind}: {start + len(scores):,} of {self._players:,} players")
-        return float(client.info("memory")["used_memory"] - before) / self._players
+
+    def _write(self, done: int) -> None:
+        homes = [keys.ranking(home, "all") for home in self._parts.boards.homes(self.name)]
+        while done < self._players:
+            upto = min(done + PIPELINE, self._players)
+            with self._parts.client.pipeline(transaction=False) as pipe:
+                for start in range(done, upto, BATCH):
+                    parts: list[dict[str, int]] = [{} for _ in homes]
+                    for n in range(start, min(start + BATCH, upto)):
+                        name = f"player-{n}"
+                        parts[shard_of(name, len(homes))][name] = self._random.randrange(RANGE)
+                    for key, part in zip(homes, parts, strict=True):
+                        if part:
+                            pipe.zadd(key, part)
+                pipe.execute()
+            done = upto
+            self._line.say(f"{self._kind}: {done:,} of {self._players:,} players")
 
     def calls(self) -> dict[str, Callable[[], object]]:
         """What is asked, by name."""
@@ -96,16 +124,20 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=5_000)
     parser.add_argument("--kind", action="append", choices=KINDS, help="only this one; may be repeated")
     parser.add_argument("--shards", type=int, help="spread each board over so many")
+    parser.add_argument("--direct", action="store_true", help="write the sorted sets without the product's scripts")
     given = parser.parse_args()
+    kinds = given.kind or KINDS
+    if given.direct and not set(kinds) <= set(DIRECT):
+        parser.error(f"--direct fills boards of the kinds {' and '.join(DIRECT)} only: say --kind")
     line = LivingLine(sys.stderr)
     began = time.monotonic()
     print(f"{given.players:,} players; microseconds of the store's time, median / 99th percentile of {given.calls:,}")
-    for kind in given.kind or KINDS:
+    for kind in kinds:
         with tempfile.TemporaryDirectory() as folder:
             settings = Settings(_env_file=None, data_dir=Path(folder), durability="everysec")  # type: ignore[call-arg]
             with open_parts(settings) as parts:
                 board = Board(parts, kind, given.players, given.shards, line)
-                bytes_each = board.fill()
+                bytes_each = board.fill(direct=given.direct)
                 figures = {name: board.measure(call, given.calls) for name, call in board.calls().items()}
         line.end()
         cells = "; ".join(f"{name} {median:.0f} / {late:.0f}" for name, (median, late) in figures.items())

@@ -94,14 +94,16 @@ class Boards:
         return [self._inner(board, name) for name in inner_names(board)]
 
     def _inner(self, board: Board, name: str) -> Board:
+        """Raises BoardNotFound where the board of that life, with so many shards, is no more."""
+        wanted = (board.life, board.settings.shards)
         for _ in range(ATTEMPTS):
             known = self._known.get(name) or self.read(name)
             if known is not None and known.settings == _of_shard(board):
                 return known
             self.forget(board.name)  # which of both is out of date?
             board = self.get(board.name)
-            if board.settings.shards is None:
-                raise BoardNotFound(f"The board {board.name!r} has no shards any more.")
+            if (board.life, board.settings.shards) != wanted:
+                raise BoardNotFound(f"The board {board.name!r} was made anew.")
             known = self.read(name)
             if (
                 known is not None and known.settings.of != board.life
@@ -112,15 +114,20 @@ class Boards:
         raise restless(board.name)
 
     def home(self, name: str, player: str) -> str:
-        """The board that holds a player: the shard of a sharded one. Raises BoardNotFound. No round trip if remembered."""
-        board = self.get(name)
-        shards = board.settings.shards
-        return name if shards is None else self.inner(board)[shard_of(player, shards)].name
+        """The board that holds a player: the shard of a sharded one. Raises BoardNotFound. One round trip."""
+        self.forget(name)
+        homes = self.homes(name)
+        return homes[shard_of(player, len(homes))]
 
     def homes(self, name: str) -> list[str]:
         """All boards that hold players of one. Raises BoardNotFound. No round trip if remembered."""
-        board = self.get(name)
-        return [inner.name for inner in self.inner(board)] if board.settings.shards is not None else [name]
+        for _ in range(ATTEMPTS):
+            board = self.get(name)
+            if board.settings.shards is None:
+                return [name]
+            with suppress(BoardNotFound):  # it is another one by now
+                return [inner.name for inner in self.inner(board)]
+        raise restless(name)
 
     def ensure(self, name: str, settings: BoardSettings | None = None) -> Board:
         """The board; made with `settings` (or the defaults) where it is absent. No round trip if remembered.
@@ -147,6 +154,7 @@ class Boards:
         for _ in range(ATTEMPTS):
             board = self.read(name)
             if board is not None and board.settings == settings:
+                self._reach_shards(board)
                 return board, False
             old = board.settings if board else settings
             fields = RE_RANKING if old.season is None else (*RE_RANKING, "season")
@@ -156,10 +164,19 @@ class Boards:
                 raise self._re_ranked(name, changed)
             reply, written = self._write(name, board, settings, re_ranks=re_ranks)
             if reply == b"ok":
+                self._reach_shards(written, board)
                 return written, board is None
             if reply == b"scores":
                 raise self._re_ranked(name, changed)
         raise restless(name)
+
+    def _reach_shards(self, board: Board, old: Board | None = None) -> None:
+        """Give the settings to all shards, so that no process goes on by what it remembers; those that went are deleted."""
+        with suppress(BoardNotFound):  # it was deleted, or has no shards any more
+            self.inner(board)
+        for name in inner_names(old)[board.settings.shards or 0 :] if old else ():
+            with suppress(BoardNotFound):
+                self._delete(name)
 
     @staticmethod
     def _re_ranked(name: str, changed: list[str]) -> BoardConflict:
@@ -173,6 +190,7 @@ class Boards:
         """Delete a board with all its scores and its history. Raises BoardNotFound. Four round trips, one transaction; a
         sharded one as often again for each shard.
         """
+        self.forget(name)  # the shards are those that it has now
         shards = inner_names(self.get(name))
         self._delete(name)
         for shard in shards:  # once nobody can make them anew

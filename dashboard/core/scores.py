@@ -116,10 +116,10 @@ class Scores:
         """
         _check_size(scores)
         known = self._board(board, as_operator=as_operator)
-        if known.settings.shards is None or self._sharded is None:
-            return self._results(*self._run(board, scores, None, once, as_operator=as_operator))
         try:
-            return self._counted(self._sharded.submit(known, scores, once), once)
+            if known.settings.shards is not None and self._sharded is not None:
+                return self._counted(self._sharded.submit(known, scores, once), once)
+            return self._results(*self._run(board, scores, None, once, as_operator=as_operator))
         except BoardNotFound:  # deleted since it was remembered: begin anew, as with any board
             self._boards.forget(board)
             return self.submit(board, scores, as_operator=as_operator, once=once)
@@ -181,9 +181,14 @@ class Scores:
         once: Once | None = None,
         *,
         as_operator: bool = True,
+        of: str | None = None,
     ) -> tuple[Plan, Sequence[Any]]:
+        """`of`: the life of the board whose shard it is. Raises BoardNotFound where it is not, or a board got shards."""
         for _ in range(ATTEMPTS):
             known = self._board(board, as_operator=as_operator)
+            parted = known.settings.shards is not None and scores and self._sharded is not None
+            if parted or known.settings.of != of:
+                raise BoardNotFound(f"The board {board!r} was made anew.")
             plan = self.plan(known, scores, mark, once)
             with sharing(known.settings.key):
                 reply = self._scripts.write(plan.script, plan.keys, plan.args)

@@ -12,7 +12,8 @@ from typing import Any
 from dashboard.core.boards import Boards
 from dashboard.core.cursors import write_cursor
 from dashboard.core.runs import COLUMN, rules, standing
-from dashboard.core.shards import shard_of
+from dashboard.core.shards import inner_names, shard_of
+from dashboard.errors import BoardNotFound
 from dashboard.store import keys
 from dashboard.store.client import Client
 from dashboard.store.scripts import Scripts, answering
@@ -122,7 +123,7 @@ class ShardedRankings:
 
     def distribution(self, board: Board, period_id: str, bins: int) -> tuple[int, int, list[int]] | None:
         """First score, width and counts over all shards, None for no players. Two round trips."""
-        names = [keys.ranking(inner.name, period_id) for inner in self._boards.inner(board)]
+        names = [keys.ranking(name, period_id) for name in inner_names(board)]
         with answering(), self._client.pipeline(transaction=False) as pipe:
             for name in names:
                 pipe.zrange(name, 0, 0, withscores=True)
@@ -246,7 +247,10 @@ class ShardedRankings:
         ranking_keys: Callable[[str, str], Sequence[str]] = keys.standings,
     ) -> list[_Part] | None:
         """What each shard says to a script of a ranking."""
-        inner = self._boards.inner(board)
+        try:
+            inner = self._boards.inner(board)
+        except BoardNotFound:
+            return None
         calls = [
             ([keys.board(one.name), *ranking_keys(one.name, period_id)], [rules(one.settings), *map(_raw, more)])
             for one, more in zip(inner, args, strict=True)

@@ -6,8 +6,8 @@ Where the store goes away in between, nothing is acknowledged, and those before 
 """
 
 import json
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from dashboard.core.boards import Boards
 from dashboard.core.plans import Move, Plan
@@ -17,7 +17,15 @@ from dashboard.errors import MarkMoved, ScorecastError, StoreUnavailable
 from dashboard.store.once import Once
 from dashboard.values import Board, Mark, Result, Score
 
-Run = Callable[[str, Sequence[Score], Mark | None, Once | None], tuple[Plan, Sequence[Any]]]
+
+class Run(Protocol):
+    """Applies a batch to one board; `of`: the life of the board whose shard it is. Raises BoardNotFound where it is not."""
+
+    def __call__(
+        self, board: str, scores: Sequence[Score], mark: Mark | None, once: Once | None, *, of: str | None = None
+    ) -> tuple[Plan, Sequence[Any]]: ...
+
+
 ATTEMPTS = 20
 
 
@@ -38,7 +46,9 @@ class ShardedScores:
             if not mine and once is None:
                 continue
             again = None if once is None else Once(once.digest, once.print)
-            plan, replies = self._run(self._boards.inner(board)[shard].name, [scores[i] for i in mine], None, again)
+            plan, replies = self._run(
+                self._boards.inner(board)[shard].name, [scores[i] for i in mine], None, again, of=board.life
+            )
             replayed.append(again is not None and again.replayed)
             for i, result in zip(mine, plan.read(replies), strict=True):
                 results[i] = result
@@ -60,7 +70,9 @@ class ShardedScores:
                 continue
             inner = self._boards.inner(board)[shard].name
             try:
-                plan, replies = self._run(inner, [scores[i] for i in mine], Mark(mark.id, begin, end), None)
+                plan, replies = self._run(
+                    inner, [scores[i] for i in mine], Mark(mark.id, begin, end), None, of=board.life
+                )
             except MarkMoved as moved:
                 if moved.evidence["mark"] != end:
                     raise
@@ -71,7 +83,7 @@ class ShardedScores:
 
     def _split(self, board: Board, scores: Sequence[Score]) -> list[list[int]]:
         """Of each shard which scores are its."""
-        shards = len(self._boards.inner(board))
+        shards = board.settings.shards or 1
         mine: list[list[int]] = [[] for _ in range(shards)]
         for i, score in enumerate(scores):
             mine[shard_of(score.player, shards)].append(i)

@@ -6,14 +6,18 @@ from typing import Any
 
 import pytest
 
-from dashboard.core.boards import Version
+from dashboard.core.boards import Boards, Version
+from dashboard.core.exports import PAGE_ROWS
+from dashboard.core.scores import Scores
+from dashboard.core.sharded_rankings import ShardedRankings
 from dashboard.core.shards import inner_name, is_reached, outer_position, shard_of
 from dashboard.errors import BoardConflict, IdempotencyConflict, MarkMoved, PlayerNotFound, ScorecastError
 from dashboard.live.broadcaster import parse_position
 from dashboard.parts import Parts
 from dashboard.store import keys
 from dashboard.store.once import Once
-from dashboard.values import BoardSettings, Column, Mark, Result, Score, Standing
+from dashboard.store.scripts import Scripts
+from dashboard.values import BoardSettings, Column, Mark, Order, Result, Score, Standing
 from tests.core.times import DAY_MS, archiving_at, store_ms, with_host_clock
 
 SHARDS = 3
@@ -171,7 +175,7 @@ def test_an_import_that_died_between_two_shards_goes_on_and_counts_each_row_once
     done = Mark("file", "", '{"end": 10, "refused": 0}')
     first = parts.boards.inner(parts.boards.get(board))[0].name
     mine = [score for score in scores if shard_of(score.player, SHARDS) == 0]
-    parts.scores._run(first, mine, Mark("file", "", "10"))  # and then it died
+    parts.scores._run(first, mine, Mark("file", "", "10"), of=parts.boards.get(board).life)  # and then it died
     assert parts.scores.mark(board, "file") == ""
     assert parts.scores.load(board, scores, done) == {}
     assert {row.score for row in parts.rankings.top(board, limit=100).rows} == {1}
@@ -196,7 +200,7 @@ def test_a_board_that_was_deleted_elsewhere_leaves_no_shard_behind(parts: Parts,
     assert [name for name in parts.boards.stored() if name.startswith(board)] == [board]
     parts.boards.delete(board)
     for home in parts.boards.inner(replace(parts.boards.put(board, BoardSettings(shards=2))[0])):
-        parts.scores._run(home.name, [Score("ghost", 9)], None)
+        parts.scores._run(home.name, [Score("ghost", 9)], None, of=parts.boards.get(board).life)
     parts.client.delete(keys.board(board))  # a deletion that did not come to its end
     parts.boards.forget(board)
     parts.boards.put(board, BoardSettings(shards=2))
@@ -243,3 +247,86 @@ def test_history_counts_what_came_to_every_shard(parts: Parts, board: str) -> No
     (pulse,) = parts.analytics.history(board, "all", from_ms=0)
     assert pulse.scores == len(PLAYERS)
     assert pulse.rows == parts.rankings.top(board).rows
+
+
+def test_an_export_of_a_sharded_board_is_that_of_one_in_one_piece(parts: Parts, board: str) -> None:
+    whole, parted = f"{board}-1", f"{board}-n"
+    scores = [Score(f"p{n}", n // 3, data=f'{{"n":{n}}}') for n in range(2 * PAGE_ROWS + 5)]
+    for name, shards in ((whole, None), (parted, SHARDS)):
+        parts.boards.put(name, BoardSettings(ties="shared", shards=shards))
+        for start in range(0, len(scores), 1000):
+            parts.scores.submit(name, scores[start : start + 1000])
+    first, second = (b"".join(data for _, data in parts.exports.open(name).parts) for name in (whole, parted))
+    assert first == second
+    assert first.count(b"\n") == len(scores) + 1
+
+
+@pytest.mark.parametrize("order", ["desc", "asc"])
+def test_who_came_in_one_millisecond_stands_by_turn_then_by_name(parts: Parts, board: str, order: Order) -> None:
+    parts.boards.put(board, BoardSettings(ties="first", order=order, shards=SHARDS))
+    at_ms = store_ms(parts.client) - 1000
+    parts.scores.submit(board, [Score(player, 5, at_ms) for player in PLAYERS])
+    rows = parts.rankings.top(board, limit=100).rows
+    turns: dict[int, int] = {}
+    stands = {}
+    for player in PLAYERS:  # the turn of each within its shard
+        shard = shard_of(player, SHARDS)
+        turns[shard] = stands[player] = turns.get(shard, 0) + 1
+    names = sorted(PLAYERS, key=str.encode, reverse=order == "desc")
+    assert [row.player for row in rows] == sorted(names, key=lambda player: stands[player])
+    for rank, row in enumerate(rows, 1):
+        assert (row.rank, parts.rankings.player(board, row.player).rank) == (rank, rank)
+
+
+def elsewhere(parts: Parts) -> tuple[Boards, Scores]:
+    """What another process on the same store has, with its own memory of settings."""
+    scripts = Scripts(parts.client)
+    boards = Boards(parts.client, scripts, parts.clock)
+    return boards, Scores(scripts, boards, parts.clock, ShardedRankings(parts.client, scripts, boards))
+
+
+@pytest.mark.parametrize(("before", "after"), [(3, 0), (3, 2), (2, 3), (3, 1), (1, 3)])
+def test_what_another_process_remembers_of_a_former_life_is_not_used(
+    parts: Parts, board: str, before: int, after: int
+) -> None:
+    _, scores = elsewhere(parts)
+    parts.boards.put(board, BoardSettings(rule="sum", shards=before if before > 1 else None))
+    scores.submit(board, [Score(player, 1) for player in PLAYERS])
+    parts.boards.delete(board)
+    if after:
+        parts.boards.put(board, BoardSettings(rule="sum", shards=after if after > 1 else None))
+    assert {r.score for r in scored(scores.submit(board, [Score(player, 2) for player in PLAYERS]))} == {2}
+    parts.boards.forget(board)  # `after` = 0: the score made it anew
+    rows = parts.rankings.top(board, limit=100).rows
+    assert {(row.player, row.score) for row in rows} == {(player, 2) for player in PLAYERS}
+    kept = {f"sc:board:{{{name}}}" for name in (board, *(f"{board}/{n}" for n in range(after if after > 1 else 0)))}
+    assert {raw.decode() for raw in parts.client.keys(f"sc:board:{{{board}*}}")} == kept
+
+
+def test_settings_reach_other_processes_at_once(parts: Parts, board: str) -> None:
+    _, scores = elsewhere(parts)
+    parts.boards.put(board, BoardSettings(shards=SHARDS))
+    scores.submit(board, [Score(player, 1) for player in PLAYERS])
+    parts.boards.put(board, BoardSettings(shards=SHARDS, max=7))
+    assert {r.score for r in scored(scores.submit(board, [Score(player, 9) for player in PLAYERS]))} == {7}
+
+
+def test_who_remembers_a_board_in_one_piece_deletes_all_its_shards(parts: Parts, board: str) -> None:
+    boards, _ = elsewhere(parts)
+    parts.boards.put(board, BoardSettings())
+    boards.get(board)
+    parts.boards.delete(board)
+    parts.boards.put(board, BoardSettings(shards=SHARDS))
+    parts.scores.submit(board, [Score(player, 1) for player in PLAYERS])
+    boards.delete(board)
+    assert not parts.client.keys(f"sc:board:{{{board}*")
+
+
+def test_shards_left_by_a_deletion_that_died_do_not_come_back(parts: Parts, board: str) -> None:
+    parts.boards.put(board, BoardSettings(shards=SHARDS))
+    parts.scores.submit(board, [Score(player, 1) for player in PLAYERS])
+    parts.boards._delete(board)  # and then it died
+    parts.boards.put(board, BoardSettings(shards=SHARDS))
+    assert parts.rankings.top(board).rows == ()
+    parts.scores.submit(board, [Score("ada", 1)])
+    assert [row.player for row in parts.rankings.top(board).rows] == ["ada"]
