@@ -58,7 +58,7 @@ class Valkey:
         wait_for(self._answers, "the server's first answer")
 
     def stop(self) -> None:
-        self.client.close()
+        self.client.connection_pool.disconnect()
         self.process.send_signal(signal.SIGCONT)
         self.process.kill()
         self.process.wait()

@@ -29,7 +29,6 @@ SETTINGS: tuple[dict[str, Any], ...] = (
     {"rule": "sum", "max_step": 1000, "min": -500, "max": 5000},
     {"review": {"above": 500}},
     {"shards": 4},
-    {"rule": "sum", "half_life_s": 31_536_000},
 )
 NAMES = (
     "a",
