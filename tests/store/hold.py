@@ -4,11 +4,20 @@ Run as a program it starts or joins the store in a folder and obeys lines on its
 control. Both sides of that pipe live here so that they stay together.
 """
 
+import sys
+
+if __name__ == "__main__" and "eventlet" in sys.argv:  # before redis looks at what there is to wait with
+    import warnings
+
+    warnings.filterwarnings("ignore", r"\s*Eventlet is deprecated")
+    import eventlet
+
+    eventlet.monkey_patch()
+
 import json
 import os
 import select
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -198,13 +207,6 @@ def _main(data_dir: str, options: set[str]) -> None:
 
 
 if __name__ == "__main__":
-    if "eventlet" in sys.argv:
-        import warnings
-
-        warnings.filterwarnings("ignore", r"\s*Eventlet is deprecated")
-        import eventlet
-
-        eventlet.monkey_patch()
     if "deaf" in sys.argv:  # to Ctrl-C, like a server that first finishes its work
         import signal
 
