@@ -149,8 +149,9 @@ class Broadcaster:
 
     def run(self) -> None:
         """Tick until `stop`. Where Redis is away, look once a second."""
-        away = False
-        while not self._stop.wait(AWAY_S if away else self._tick_s):
+        away, due = False, time.monotonic() + self._tick_s
+        while not self._stop.wait(AWAY_S if away else max(0.0, due - time.monotonic())):
+            due = max(due + self._tick_s, time.monotonic())  # from begin to begin; what was missed is not made up
             try:
                 self.tick()
                 if away:
