@@ -28,7 +28,7 @@ run: setup ## a living dashboard: the server, an embedded store and simulated pl
 	exec $(PY) run.py --demo $(ARGS)
 
 test: setup dev node_modules/.package-lock.json browser ## every test but the heavy rounds
-	exec $(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
+	exec $(PY) -m pytest -n 3 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 soak: setup dev node_modules/.package-lock.json browser ## the heavy rounds, minutes long
 	exec $(PY) -m pytest -m soak $(ARGS)

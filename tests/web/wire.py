@@ -18,6 +18,7 @@ class Wire:
     def __init__(self, url: str, auth: object = None, *headers: str, timeout_s: float = 20.0) -> None:
         address = f"{url.replace('http', 'ws', 1)}/socket.io/?EIO=4&transport=websocket"
         self._socket = websocket.create_connection(address, timeout=timeout_s, header=list(headers))
+        self._raw = self._socket.sock
         self._ids = count(1)
         self.heard: list[Heard] = []
         self.send("40" if auth is None else f"40{json.dumps(auth)}")
@@ -71,6 +72,7 @@ class Wire:
 
     def close(self) -> None:
         self._socket.close()
+        self._raw.close()  # which it leaves open where the server closed first
 
     def __enter__(self) -> Self:
         return self
