@@ -72,7 +72,8 @@ class Wire:
 
     def close(self) -> None:
         self._socket.close()
-        self._raw.close()  # which it leaves open where the server closed first
+        if self._raw is not None:
+            self._raw.close()  # which it leaves open where the server closed first
 
     def __enter__(self) -> Self:
         return self
