@@ -138,9 +138,9 @@ class BoardSettings:
 @dataclass(frozen=True, slots=True)
 class Board:
     """A board as stored. `revision` changes with every change of its settings, every season begun by hand and every new
-    life of its name; `life` is the first revision of this one. `seasons`: when each season but the first was begun by
-    hand. Where they were asked for: `players` in the first period, `season_ends_ms` of the running season (None: nobody
-    knows).
+    life of its name; `life` is the revision since which it ranks as it does. `seasons`: when each season but the first was
+    begun by hand. Where they were asked for: `players` in the first period, `season_ends_ms` of the running season (None:
+    nobody knows).
     """
 
     name: str

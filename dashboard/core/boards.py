@@ -111,6 +111,18 @@ class Boards:
                 self._delete(name, only=known.revision)
             elif known is None or known.settings != _of_shard(board):
                 self.put(name, _of_shard(board))
+                if known is None:
+                    self._touch(board)
+        raise restless(board.name)
+
+    def _touch(self, board: Board) -> None:
+        """Give the board another revision, so that who changes it and saw no such shard looks again. Raises BoardNotFound."""
+        for _ in range(ATTEMPTS):
+            now = self.read(board.name)
+            if now is None or now.life != board.life:
+                raise BoardNotFound(f"The board {board.name!r} was made anew.")
+            if self._write(board.name, now, now.settings, re_ranks=False)[0] == b"ok":
+                return
         raise restless(board.name)
 
     def home(self, name: str, player: str) -> str:
@@ -160,7 +172,7 @@ class Boards:
             fields = RE_RANKING if old.season is None else (*RE_RANKING, "season")
             changed = [field for field in fields if getattr(old, field) != getattr(settings, field)]
             re_ranks = bool(changed) and old.merge is None  # what is merged is made anew
-            if changed and board is not None and any(self.rankings(one)[1] for one in inner_names(board)):
+            if changed and board is not None and not all(self._retire(one) for one in inner_names(board)):
                 raise self._re_ranked(name, changed)
             reply, written = self._write(name, board, settings, re_ranks=re_ranks)
             if reply == b"ok":
@@ -177,6 +189,12 @@ class Boards:
         for name in inner_names(old)[board.settings.shards or 0 :] if old else ():
             with suppress(BoardNotFound):
                 self._delete(name)
+
+    def _retire(self, name: str) -> bool:
+        """Delete a shard that never had a ranking, so that who remembers it looks for its board again; false if it had."""
+        with suppress(BoardNotFound):
+            return self._delete(name, empty=True)
+        return True
 
     @staticmethod
     def _re_ranked(name: str, changed: list[str]) -> BoardConflict:
@@ -197,12 +215,12 @@ class Boards:
             with suppress(BoardNotFound):
                 self._delete(shard)
 
-    def _delete(self, name: str, *, only: str | None = None) -> None:
-        """`only`: as long as it has this revision."""
+    def _delete(self, name: str, *, only: str | None = None, empty: bool = False) -> bool:
+        """Whether it did. `only`: as long as it has this revision; `empty`: as long as it never had a ranking."""
         for _ in range(ATTEMPTS):
             revision, periods = self._own_rankings(name)
-            if only is not None and revision != only:
-                return
+            if (only is not None and revision != only) or (empty and periods):
+                return False
             others = (keys.events(name), keys.history(name), keys.marks(name), keys.audit(name), keys.aside(name))
             rankings = (key for id in periods for key in keys.standings(name, id))
             names = [keys.board(name), keys.periods(name), keys.review(name), keys.unarchived(name), keys.groups(name)]
@@ -222,7 +240,7 @@ class Boards:
                     self._chronicle.forget(name)
             except SourceUnavailable as error:  # nobody can read it; it goes with the next board of that name
                 log.warning("the history of %s stays in the database: %s", name, error)
-            return
+            return True
         raise restless(name)
 
     def _merged(self, name: str) -> list[str]:
@@ -324,10 +342,11 @@ class Boards:
 
     def _write(self, name: str, seen: Board | None, settings: BoardSettings, *, re_ranks: bool) -> tuple[bytes, Board]:
         """Store the settings if the board is still as `seen`. Listed before, so that a board that is stored is listed
-        whatever dies in between, and after, since its former life may have been struck off meanwhile.
+        whatever dies in between, and after, since its former life may have been struck off meanwhile. What ranks otherwise
+        begins another life, without the shards of this one.
         """
-        board = Board(name, settings, secrets.token_hex(6))
-        board = replace(board, life=seen.life, seasons=seen.seasons) if seen else replace(board, life=board.revision)
+        board = Board(name, settings, secrets.token_hex(6), seasons=seen.seasons if seen else ())
+        board = replace(board, life=board.revision if re_ranks or not seen else seen.life)
         stored = json.dumps(asdict(settings), ensure_ascii=False)
         args: Sequence[str | int] = [seen.revision if seen else "", board.revision, stored, int(re_ranks)]
         args = [*args, "all" if settings.key else ""]

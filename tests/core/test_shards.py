@@ -1,6 +1,7 @@
 """Sharded boards: every answer is that of the same board in one piece, and the shards go with it."""
 
 import random
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -330,3 +331,48 @@ def test_shards_left_by_a_deletion_that_died_do_not_come_back(parts: Parts, boar
     assert parts.rankings.top(board).rows == ()
     parts.scores.submit(board, [Score("ada", 1)])
     assert [row.player for row in parts.rankings.top(board).rows] == ["ada"]
+
+
+@pytest.mark.parametrize(("before", "after"), [(2, 5), (5, 2), (5, 1), (1, 3)])
+def test_who_remembers_another_number_of_shards_spreads_players_as_the_board_does_now(
+    parts: Parts, board: str, before: int, after: int
+) -> None:
+    boards, scores = elsewhere(parts)
+    parts.boards.put(board, BoardSettings(rule="sum", shards=before if before > 1 else None))
+    boards.homes(board)  # now remembered there
+    parts.boards.put(board, BoardSettings(rule="sum", shards=after if after > 1 else None))
+    for who in (scores, parts.scores):
+        scored(who.submit(board, [Score(player, 1) for player in PLAYERS]))
+    rows = parts.rankings.top(board, limit=100).rows
+    assert sorted((row.player, row.score) for row in rows) == sorted((player, 2) for player in PLAYERS)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    "settings",
+    [BoardSettings(order="asc", shards=3), BoardSettings(shards=5), BoardSettings(shards=2), BoardSettings()],
+)
+def test_scores_that_come_while_settings_change_are_kept_and_the_board_goes_on(
+    parts: Parts, board: str, settings: BoardSettings, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boards, scores = elsewhere(parts)
+    parts.boards.put(board, BoardSettings(shards=SHARDS))
+    boards.homes(board)
+    write = parts.boards._write
+    came: list[Result | ScorecastError] = []
+
+    def meanwhile(name: str, *args: Any, **named: Any) -> Any:
+        if name == board and not came and when == "before":
+            came.extend(scores.submit(board, [Score(player, n) for n, player in enumerate(PLAYERS)]))
+        reply = write(name, *args, **named)
+        if name == board and not came:
+            came.extend(scores.submit(board, [Score(player, n) for n, player in enumerate(PLAYERS)]))
+        return reply
+
+    with monkeypatch.context() as patch, suppress(BoardConflict):
+        patch.setattr(parts.boards, "_write", meanwhile)
+        parts.boards.put(board, settings)
+    assert len(scored(came)) == len(PLAYERS)
+    for who in (scores, parts.scores):
+        assert sorted(row.player for row in parts.rankings.top(board, limit=100).rows) == sorted(PLAYERS)
+        scored(who.submit(board, [Score(player, 50) for player in PLAYERS]))
