@@ -72,9 +72,12 @@ export function periodEnd(period, now_ms, { season_ends } = {}) {
   }
 }
 
-/** What a score means on this board, in three words. */
-export const ruleSaid = ({ rule = "best", order = "desc" }) =>
-  ({ best: "best score counts", last: "latest score counts", sum: "scores add up" })[rule] + (order === "asc" ? ", lowest first" : "");
+/** What a score means on this board, in a few words. */
+export function ruleSaid({ rule = "best", order = "desc", merge, half_life_s }) {
+  const said = merge ? `${{ sum: "sum", min: "least", max: "most" }[merge.aggregate]} of ${count(merge.boards.length)} boards`
+    : { best: "best score counts", last: "latest score counts", sum: half_life_s ? "scores add up and fade" : "scores add up" }[rule];
+  return said + (order === "asc" ? ", lowest first" : "");
+}
 
 const rules = new Intl.PluralRules("en", { type: "ordinal" });
 /** 3 -> "3rd"; the page speaks English, so its ordinals do. */

@@ -6,14 +6,14 @@ const SAME_MS = 3000;
  * The happenings between two states of the rows, newest state first in rank order.
  * @returns {{at, kind: "up"|"new"|"record", player, rank, verb, other?}[]}
  */
-export function derive(before, after, { rule = "best", order = "desc", at }) {
+export function derive(before, after, { rule = "best", order = "desc", merge, at }) {
   const better = (a, b) => (order === "asc" ? a < b : a > b);
   if (!before.length) return after.slice(0, 1).map((row) => ({ at, kind: "new", player: row.player, rank: 1, verb: "opens the board" }));
   const was = new Map(before.map((row) => [row.player, row]));
   const found = [];
   for (const [i, { player, rank, score }] of after.entries()) {
     const old = was.get(player);
-    if (rank === 1 && rule === "best" && better(score, before[0].score)) {
+    if (rank === 1 && rule === "best" && !merge && better(score, before[0].score)) {
       found.push({ at, kind: "record", player, rank, verb: "sets a new best" });
     } else if (!old) {
       found.push({ at, kind: "new", player, rank, verb: after.length < 10 ? "joins the board" : "enters the top 10" });

@@ -14,10 +14,10 @@ export class Picture {
   constructor(lanes = new Map()) { this.lanes = lanes; }
 
   /** Other rows. `seen`: they follow on those before, so that what changed is news and a new leader leads since now. */
-  show(rows, players, now_ms, seen) {
+  show(rows, players, now_ms, seen, fades) {
     const first = rows[0]?.player;
     Object.assign(this, { rows, players, lanes: assign(this.lanes, rows.map((row) => row.player)) });
-    this.#marks = track(this.#marks, rows, now_ms);
+    this.#marks = track(this.#marks, rows, now_ms, fades);
     if (first === undefined) this.lead = null;
     else if (this.lead?.player !== first) this.lead = { player: first, at_ms: now_ms, atLeast: !seen };
   }

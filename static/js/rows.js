@@ -15,14 +15,15 @@ export function apply(rows, frame, limit) {
 
 /**
  * What changed for each player since the last look: { score, rank, last, moved, moved_ms }.
- * `last` is the latest change of score seen, `moved` the ranks gained (+) or lost (-) in the latest move.
+ * `last` is the latest change of score seen, `moved` the ranks gained (+) or lost (-) in the latest move. `fades`: scores
+ * shrink by time alone, which is no change.
  */
-export function track(marks, rows, now_ms) {
+export function track(marks, rows, now_ms, fades = false) {
   const next = new Map();
   for (const { player, score, rank } of rows) {
     const had = marks.get(player) ?? { score, rank, last: 0, moved: 0, moved_ms: 0 };
     const mark = { ...had, score, rank };
-    if (score !== had.score) mark.last = score - had.score;
+    if (score > had.score || (score < had.score && !fades)) mark.last = score - had.score;
     if (rank !== had.rank) Object.assign(mark, { moved: had.rank - rank, moved_ms: now_ms });
     next.set(player, mark);
   }

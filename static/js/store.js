@@ -49,6 +49,8 @@ export class Store extends EventTarget {
   get settings() { return { ...DEFAULTS, ...this.boards.find((b) => b.board === this.place.board) }; }
   /** How its scores are written. */
   get writer() { return scoreWriter(this.settings.format); }
+  /** Whether its scores shrink by time alone. */
+  get fades() { return this.settings.half_life_s != null; }
   get title() { return this.settings.title || this.place.board || ""; }
 
   /** The rows of the top with gaps, last changes and fresh moves. */
@@ -94,7 +96,7 @@ export class Store extends EventTarget {
       const fresh = derive(this.live.rows, rows, { ...this.settings, at: this.now_ms });
       if (fresh.length) { this.told = tell(this.told, fresh); this.#tell("told"); }
     }
-    this.live.show(rows, players, this.now_ms, compare);
+    this.live.show(rows, players, this.now_ms, compare, this.fades);
     if (!this.past) this.#tell("rows"); // else it is not what is shown
   }
 
@@ -131,7 +133,7 @@ export class Store extends EventTarget {
   /** What is known of the followed player: row null = no score on this board. */
   follow(row, rows = []) {
     this.own = { known: true, row, rows };
-    this.#ownMarks = track(this.#ownMarks, rows, this.now_ms);
+    this.#ownMarks = track(this.#ownMarks, rows, this.now_ms, this.fades);
     this.#tell("own");
   }
 

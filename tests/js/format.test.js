@@ -49,3 +49,10 @@ test("a share of players", () => {
 test("ordinals", () => {
   assert.deepEqual([1, 2, 3, 4, 11, 12, 21, 112].map(f.ordinal), ["1st", "2nd", "3rd", "4th", "11th", "12th", "21st", "112th"]);
 });
+
+test("what a score means is said of merged and of fading boards too", () => {
+  const boards = [{ board: "a" }, { board: "b" }];
+  assert.equal(f.ruleSaid({ rule: "sum" }), "scores add up");
+  assert.equal(f.ruleSaid({ rule: "sum", half_life_s: 60 }), "scores add up and fade");
+  assert.equal(f.ruleSaid({ rule: "best", order: "asc", merge: { boards, aggregate: "sum" } }), "sum of 2 boards, lowest first");
+});

@@ -44,3 +44,9 @@ test("who reaches somebody's rank has passed nobody on it", () => {
   const tied = list([1, "a", 9], [2, "b", 8], [2, "c", 8], [4, "d", 7]);
   assert.deepEqual(said(derive(tied, list([1, "a", 9], [2, "d", 8.5], [3, "b", 8], [3, "c", 8]), sum)), ["up d passes b"]);
 });
+
+test("a sum of other boards sets no records", () => {
+  const found = (settings) => said(derive(rows(["a", 9], ["b", 8]), rows(["a", 10], ["b", 8]), { rule: "best", at: 1, ...settings }));
+  assert.deepEqual(found({}), ["record a sets a new best"]);
+  assert.deepEqual(found({ merge: { boards: [], aggregate: "sum" } }), []);
+});

@@ -67,6 +67,11 @@ test("who leaves and comes back starts with a clean mark", () => {
   assert.equal(track(gone, [...abc.slice(0, 2), row(3, "c", 15)], 0).get("c").last, 0);
 });
 
+test("what only fades is no change, and leaves the last one standing", () => {
+  const lasts = (fades) => [40, 39].reduce((marks, score) => track(marks, rows(["a", score]), 0, fades), track(new Map(), rows(["a", 30]), 0)).get("a").last;
+  assert.deepEqual([lasts(true), lasts(false)], [10, -1]);
+});
+
 test("the neighbourhood keeps its size at both ends of the board", () => {
   const long = rows(...Array.from({ length: 30 }, (_, i) => [`p${i}`, -i]));
   const ranks = (player) => neighbourhood(long, player, 11).map((r) => r.rank);

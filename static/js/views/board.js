@@ -50,6 +50,8 @@ function fill(row, r, { own, lane, order, writer }) {
   property(row, "--lane", lane == null ? null : `var(--lane-${lane})`);
 }
 
+/** Whether a score is news; one that only fades is not. */
+const changed = (before, now, fades) => now > before || (now < before && !fades);
 const wayOf = (before, now, order) => ((now > before) === (order !== "asc") ? "up" : "down");
 
 /** Where rows are seen now, on their way or not: { tops: Map player -> px from the top of the list, height of a row }. */
@@ -59,7 +61,7 @@ function look(list) {
   return { tops: new Map(boxes.map(([player, box]) => [player, box.top - top])), height: boxes[0]?.[1].height ?? 0 };
 }
 
-function render(list, rows, { own, lanes, order, writer, quiet, plain, onChoose }) {
+function render(list, rows, { own, lanes, order, writer, quiet, plain, fades, onChoose }) {
   const old = new Map([...list.children].filter((el) => el.parts).map((el) => [el.dataset.player, el]));
   for (const el of [...list.children]) if (!el.parts) el.remove(); // bones
   const same = rows.length === old.size && [...old.keys()].every((player, i) => rows[i].player === player);
@@ -70,7 +72,7 @@ function render(list, rows, { own, lanes, order, writer, quiet, plain, onChoose 
   rows.forEach((r, i) => {
     const row = old.get(r.player) ?? makeRow("li", r.player, onChoose);
     if (!old.delete(r.player)) fresh.push(row);
-    else if (row.score !== r.score && !plain) washes.push([row, wayOf(row.score, r.score, order)]);
+    else if (changed(row.score, r.score, fades) && !plain) washes.push([row, wayOf(row.score, r.score, order)]);
     row.score = r.score;
     fill(row, r, { own, lane: lanes.get(r.player), order, writer });
     if (list.children[i] !== row) list.insertBefore(row, list.children[i] ?? null);
@@ -116,7 +118,7 @@ export function boardView(store, actions) {
     const table = around ? store.around : store.table;
     widen([...table, store.rows[0], store.own.row]);
     hero.querySelector(".ground").classList.toggle("apart", !!around);
-    render(list, table, { own: place.player, lanes: store.lanes, order: settings.order, writer, quiet: shows !== shownFor, plain: !!past, onChoose: actions.choose });
+    render(list, table, { own: place.player, lanes: store.lanes, order: settings.order, writer, quiet: shows !== shownFor, plain: !!past, fades: store.fades, onChoose: actions.choose });
     const turnedTo = around ? "around" : view === "around" ? shownView : "top"; // its rows may still be on their way
     const turned = turnedTo !== shownView;
     [shownFor, shownView] = [shows, turnedTo];
@@ -169,7 +171,7 @@ export function boardView(store, actions) {
       return;
     }
     fill(row, known, { own: place.player, lane: store.lanes.get(place.player), order: settings.order, writer });
-    if (row.score !== undefined && row.score !== known.score && !document.hidden && !past) wash(row, wayOf(row.score, known.score, settings.order));
+    if (row.score !== undefined && changed(row.score, known.score, store.fades) && !document.hidden && !past) wash(row, wayOf(row.score, known.score, settings.order));
     row.score = known.score;
   }
 
