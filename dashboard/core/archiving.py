@@ -102,6 +102,9 @@ class Archiving:
 
     def _copy(self, board: Board, period: Period, held: Held) -> bool:
         homes = self._boards.homes(board.name)
+        total = self._boards.versions([board.name])[
+            0
+        ].number  # before the notes: what changes after it has a larger one
         with answering(), self._client.pipeline(transaction=False) as pipe:
             for name in homes:
                 pipe.hget(keys.unarchived(name), period.id)
@@ -109,7 +112,9 @@ class Archiving:
         over_ms = kept_until_ms(board.settings, period)
         if not noted or over_ms is None:
             return False
-        now_ms, version = self._clock.now_ms(), sum(map(int, noted.values()))
+        now_ms = self._clock.now_ms()
+        # notes are of some shards only, and those of others may add up to the same
+        version = total if board.settings.shards is not None else int(noted[board.name])
         if over_ms <= now_ms:  # history, of which more may be on its way
             over_ms = now_ms + over_ms - period.end_ms
         was = self._archive.find(board.name, board.life, period.id)

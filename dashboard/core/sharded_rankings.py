@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dashboard.core.boards import Boards
+from dashboard.core.boards import Boards, restless
 from dashboard.core.cursors import write_cursor
 from dashboard.core.runs import COLUMN, rules, standing
 from dashboard.core.shards import inner_names, shard_of
@@ -74,17 +74,21 @@ class ShardedRankings:
                 return self._slice(board, period_id, limit, [where] * self._count(board))
 
     def scan(self, board: Board, period_id: str, rows: int) -> Iterator[tuple[Standing, ...]]:
-        """All rows from the first, so many at a time. Ends early where the board is no longer as remembered."""
+        """All rows from the first, so many at a time. Raises StoreUnavailable where the board changes its settings meanwhile:
+        what came so far is not all.
+        """
         where: Where = ("at", 0)
         while True:
             parts = self._ask("read_rows", board, period_id, [[rows, *where]] * self._count(board))
-            found = [] if parts is None else _merged(board, parts)[:rows]
-            if not found or parts is None:
+            if parts is None:
+                raise restless(board.name)
+            found = _merged(board, parts)[:rows]
+            if not found:
                 return
             start = sum(part.start for part in parts)
             first = self._first_rank(board, period_id, start, found)
             if first is None:
-                return
+                raise restless(board.name)
             yield _standings(board, found, start, first)
             where = ("after", found[-1].text, found[-1].member)
 

@@ -7,12 +7,20 @@ from typing import Any
 
 import pytest
 
+from dashboard.core.archive import Archive
 from dashboard.core.boards import Boards, Version
 from dashboard.core.exports import PAGE_ROWS
 from dashboard.core.scores import Scores
 from dashboard.core.sharded_rankings import ShardedRankings
 from dashboard.core.shards import inner_name, is_reached, outer_position, shard_of
-from dashboard.errors import BoardConflict, IdempotencyConflict, MarkMoved, PlayerNotFound, ScorecastError
+from dashboard.errors import (
+    BoardConflict,
+    IdempotencyConflict,
+    MarkMoved,
+    PlayerNotFound,
+    ScorecastError,
+    StoreUnavailable,
+)
 from dashboard.live.broadcaster import parse_position
 from dashboard.parts import Parts
 from dashboard.store import keys
@@ -220,6 +228,35 @@ def test_what_is_over_is_archived_as_one(parts: Parts, board: str) -> None:
     after = parts.rankings.top(board, "day", limit=100, at_ms=when)
     assert after.rows == before.rows
     assert parts.rankings.player(board, "p3", "day", at_ms=when).rank == len(PLAYERS) - 3
+
+
+def test_a_change_of_one_shard_is_archived_though_versions_add_up_to_the_same(parts: Parts, board: str) -> None:
+    parts.boards.put(board, BoardSettings(rule="sum", periods=("day",), shards=SHARDS, late_s=DAY_MS // 1000, keep=1))
+    when = store_ms(parts.client) - DAY_MS
+    parts.scores.submit(board, [Score(player, 1, when) for player in PLAYERS])
+    archiving_at(parts, 50 * DAY_MS).archive_due()
+    first = next(player for player in PLAYERS if shard_of(player, SHARDS) == 0)
+    for _ in range(SHARDS - 1):  # until the one note is the sum of the notes of before
+        parts.scores.submit(board, [Score(first, 10, when)])
+    archiving_at(parts, 50 * DAY_MS).archive_due()
+    archive = Archive(parts.sql)
+    id = parts.rankings.periods(board, "day")[0].id
+    found = archive.find(board, parts.boards.get(board).life, id)
+    assert found is not None
+    (row,) = archive.rows(found, 1, 1)
+    assert (row.player, row.score) == (first, 21)
+
+
+def test_a_scan_of_a_board_that_changed_is_never_taken_for_the_whole(parts: Parts, board: str) -> None:
+    known, _ = parts.boards.put(board, BoardSettings(shards=SHARDS))
+    parts.scores.submit(board, [Score(player, 1) for player in PLAYERS])
+    assert sum(map(len, parts.rankings.scan(known, "all", 5))) == len(PLAYERS)
+    other = with_host_clock(parts, 0)
+    pages = parts.rankings.scan(known, "all", 5)
+    assert len(next(pages)) == 5
+    other.boards.put(board, BoardSettings(shards=SHARDS, max=7))
+    with pytest.raises(StoreUnavailable, match="keeps changing"):
+        list(pages)
 
 
 def test_settings_go_to_every_shard_and_all_go_with_the_board(parts: Parts, board: str) -> None:
