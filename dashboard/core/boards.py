@@ -91,7 +91,12 @@ class Boards:
 
     def inner(self, board: Board) -> list[Board]:
         """The shards of a board, as boards, made where they are not there yet. No round trip if remembered."""
-        return [self._inner(board, name) for name in inner_names(board)]
+        wanted = _of_shard(board)
+        remembered = ((name, self._known.get(name)) for name in inner_names(board))
+        return [
+            known if known is not None and known.settings == wanted else self._inner(board, name)
+            for name, known in remembered
+        ]
 
     def _inner(self, board: Board, name: str) -> Board:
         """Raises BoardNotFound where the board of that life, with so many shards, is no more."""
@@ -105,9 +110,7 @@ class Boards:
             if (board.life, board.settings.shards) != wanted:
                 raise BoardNotFound(f"The board {board.name!r} was made anew.")
             known = self.read(name)
-            if (
-                known is not None and known.settings.of != board.life
-            ):  # of a life whose deletion did not come to its end
+            if known is not None and known.settings.of != board.life:  # its board's deletion did not come to its end
                 self._delete(name, only=known.revision)
             elif known is None or known.settings != _of_shard(board):
                 self.put(name, _of_shard(board))

@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import math
+from collections.abc import Sequence
 
 from dashboard.errors import BadCursor
 
@@ -15,6 +16,11 @@ def write_cursor(score: float, member: str) -> str:
     """
     text = json.dumps([score, member], ensure_ascii=not member.isprintable(), separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def page_start(cursor: str | None) -> Sequence[str | int]:
+    """Where a page begins, as read_rows.lua takes it: behind a cursor's row, or at the first. Raises BadCursor."""
+    return ("at", 0) if cursor is None else ("after", *open_cursor(cursor))
 
 
 def open_cursor(cursor: str) -> tuple[int | str, str]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dashboard.core.boards import Boards, restless
 from dashboard.core.calendars import pick_period
 from dashboard.core.clock import Clock
-from dashboard.core.cursors import open_cursor
+from dashboard.core.cursors import page_start
 from dashboard.core.periods import Period
 from dashboard.core.rankings import Rankings
 from dashboard.core.runs import rules
@@ -88,7 +88,7 @@ class Groups:
         """The groups in order: each a row with its name as `player`, its total as `score` and as `data` how many members it
         has; of cohorts the score is the number. Raises BoardNotFound, BadCursor, InvalidInput. One round trip.
         """
-        where: Sequence[str | int] = ("at", 0) if cursor is None else ("after", *open_cursor(cursor))
+        where = page_start(cursor)
         for _ in range(ATTEMPTS):
             known, period = self._picture(board, kind, at_ms)
             names = (keys.totals(board, period.id), keys.runs(board, period.id), keys.levels(board, period.id))
@@ -118,7 +118,7 @@ class Groups:
         """The members of a group with their ranks in it, none where there is no such group. Raises as `table`. One round
         trip.
         """
-        where: Sequence[str | int] = ("at", 0) if cursor is None else ("after", *open_cursor(cursor))
+        where = page_start(cursor)
         for _ in range(ATTEMPTS):
             known, period = self._picture(board, kind, at_ms)
             page = self._read(known, period, group, limit, where)

@@ -14,7 +14,7 @@ from dashboard.core.archive import Archive, Archived
 from dashboard.core.boards import Boards, restless
 from dashboard.core.calendars import period_of, pick_period
 from dashboard.core.clock import Clock
-from dashboard.core.cursors import open_cursor, write_cursor
+from dashboard.core.cursors import page_start, write_cursor
 from dashboard.core.decay import check_decay, decayed, halvings, moment_ms, weigh
 from dashboard.core.merging import refresh, standings
 from dashboard.core.periods import Period
@@ -115,8 +115,7 @@ class Rankings:
         A cursor remembers a row, not a number: scores that change elsewhere make it neither repeat nor skip a row that
         stayed where it was. Raises BoardNotFound, BadCursor, InvalidInput (period). One round trip.
         """
-        where: Sequence[str | int] = ("at", 0) if cursor is None else ("after", *open_cursor(cursor))
-        return self._rows(board, kind, at_ms, limit, where, now_ms)
+        return self._rows(board, kind, at_ms, limit, page_start(cursor), now_ms)
 
     def around(self, board: str, player: str, kind: str = "all", *, radius: int = 5, at_ms: int | None = None) -> Page:
         """The player with up to `radius` rows above and below. Raises PlayerNotFound. One round trip."""
@@ -226,12 +225,12 @@ class Rankings:
         """Players by score in at most BINS bins of one round width. One round trip."""
         known, period = self._ranking(board, kind, None)
         refresh(self._scripts, self._boards, known, period.id)
-        name = standings(known, period.id)[0]
-        moment_ms = min(self._clock.now_ms(), period.end_ms)
-        age = "" if known.settings.half_life_s is None else repr(halvings(known.settings, moment_ms))
         if known.settings.shards is not None:
             bins = self._sharded.distribution(known, period.id, BINS)
             return Distribution(0, 1, ()) if bins is None else Distribution(bins[0], bins[1], tuple(bins[2]))
+        name = standings(known, period.id)[0]
+        moment_ms = min(self._clock.now_ms(), period.end_ms)
+        age = "" if known.settings.half_life_s is None else repr(halvings(known.settings, moment_ms))
         with sharing(known.settings.key):
             reply = self._scripts.read("read_distribution", [name], [BINS, age])
         if not reply:
@@ -336,11 +335,10 @@ class Rankings:
             known, period = self._ranking(board, kind, at_ms)
             if not refresh(self._scripts, self._boards, known, period.id):
                 continue
-            names = standings(known, period.id)
             if known.settings.shards is not None:
                 page = self._sharded.page(known, period.id, limit, where)
             else:
-                page = self.read(known, period.id, names, limit, where, now_ms=now_ms)
+                page = self.read(known, period.id, standings(known, period.id), limit, where, now_ms=now_ms)
             if page is None:
                 continue
             if not page.players and (found := self._archived(known, period)) is not None and self._archive is not None:
@@ -392,9 +390,8 @@ class Rankings:
 
     def _ranking(self, board: str, kind: str, at_ms: int | None) -> tuple[Board, Period]:
         known = self._boards.get(board)
-        now_ms = max(
-            [self._clock.now_ms(), *known.seasons]
-        )  # a season that was begun by hand has begun, whatever the clock
+        # a season that was begun by hand has begun, whatever this process' clock says
+        now_ms = max([self._clock.now_ms(), *known.seasons])
         return known, pick_period(known, kind, now_ms if at_ms is None else at_ms)
 
     def is_archived(self, board: Board, period: Period) -> bool:

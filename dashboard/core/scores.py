@@ -115,14 +115,15 @@ class Scores:
         more.
         """
         _check_size(scores)
-        known = self._board(board, as_operator=as_operator)
-        try:
-            if known.settings.shards is not None and self._sharded is not None:
-                return self._counted(self._sharded.submit(known, scores, once), once)
-            return self._results(*self._run(board, scores, None, once, as_operator=as_operator))
-        except BoardNotFound:  # deleted since it was remembered: begin anew, as with any board
-            self._boards.forget(board)
-            return self.submit(board, scores, as_operator=as_operator, once=once)
+        for _ in range(ATTEMPTS):
+            known = self._board(board, as_operator=as_operator)
+            try:
+                if known.settings.shards is not None and self._sharded is not None:
+                    return self._counted(self._sharded.submit(known, scores, once), once)
+                return self._results(*self._run(board, scores, None, once, as_operator=as_operator))
+            except BoardNotFound:  # deleted since it was remembered: begin anew, as with any board
+                self._boards.forget(board)
+        raise restless(board)
 
     def remembered(self, board: str, *, as_operator: bool) -> Board | None:
         """The board, if this process remembers it, and scores for it are one call and not refused. No round trip."""

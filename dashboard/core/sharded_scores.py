@@ -41,14 +41,12 @@ class ShardedScores:
         """As Scores.submit. One round trip for each shard that has a part, with `once` for every one, and one for ranks."""
         results: list[Result | ScorecastError] = [StoreUnavailable("")] * len(scores)
         moves: dict[int, tuple[int, Move]] = {}
-        replayed = []
+        replayed, inner = [], self._boards.inner(board)
         for shard, mine in enumerate(self._split(board, scores)):
             if not mine and once is None:
                 continue
             again = None if once is None else Once(once.digest, once.print)
-            plan, replies = self._run(
-                self._boards.inner(board)[shard].name, [scores[i] for i in mine], None, again, of=board.life
-            )
+            plan, replies = self._run(inner[shard].name, [scores[i] for i in mine], None, again, of=board.life)
             replayed.append(again is not None and again.replayed)
             for i, result in zip(mine, plan.read(replies), strict=True):
                 results[i] = result
@@ -64,15 +62,13 @@ class ShardedScores:
         if (stored := self._boards.mark(board.name, mark.id)) != mark.expected:
             raise MarkMoved("Another writer took this import further.", mark=stored)
         refused: dict[int, ScorecastError] = {}
-        begin, end = _place(mark.expected), _place(mark.next)
+        begin, end, inner = _place(mark.expected), _place(mark.next), self._boards.inner(board)
         for shard, mine in enumerate(self._split(board, scores)):
             if begin == end and not mine:
                 continue
-            inner = self._boards.inner(board)[shard].name
+            part = [scores[i] for i in mine]
             try:
-                plan, replies = self._run(
-                    inner, [scores[i] for i in mine], Mark(mark.id, begin, end), None, of=board.life
-                )
+                plan, replies = self._run(inner[shard].name, part, Mark(mark.id, begin, end), None, of=board.life)
             except MarkMoved as moved:
                 if moved.evidence["mark"] != end:
                     raise
