@@ -29,10 +29,13 @@ def read_scores(body: bytes) -> tuple[bool, Items]:
 
     Raises MalformedInput, TooLarge, InvalidInput.
     """
+    return read_plain(body) or split_scores(parse(body))
+
+
+def read_plain(body: bytes) -> tuple[bool, Items] | None:
+    """As `read_scores`, of a body that needs no further look; None where it is not one."""
     plain = PLAIN.fullmatch(body)
-    if plain is not None:
-        return False, (Score(plain[1].decode(), int(plain[2])),)
-    return split_scores(parse(body))
+    return None if plain is None else (False, (Score(plain[1].decode(), int(plain[2])),))
 
 
 def submit(scores: Scores, board: str, body: object, *, as_operator: bool, once: Once | None = None) -> dict[str, Any]:
