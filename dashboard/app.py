@@ -29,7 +29,6 @@ from dashboard.live.pulse import PulseFeed
 from dashboard.live.reporter import Reporter
 from dashboard.live.sessions import SessionSockets
 from dashboard.live.tails import Tails
-from dashboard.live.view import Frame
 from dashboard.parts import Keeper, Parts
 from dashboard.store.client import as_error, connect, dial
 from dashboard.store.scripts import answering
@@ -115,9 +114,8 @@ class Server:
         retries.guard(self._flask)
         self._socketio = web.make_socketio(self._flask, settings.async_mode, settings.allowed_origins)
         self._transport = web.attach_transport(self._socketio)
-        room = self._socketio.server.enter_room, self._socketio.server.leave_room
-        emit = self._emit if self._transport is None else self._transport.emit
-        publish = self._publish if self._transport is None else self._transport.publish
+        wire = self._transport or web.PlainTransport(self._socketio.server)
+        room, emit, publish = (wire.enter, wire.leave), wire.emit, wire.publish
         self._broadcaster = Broadcaster(
             parts.boards, parts.rankings, parts.clock, publish, *room, tick_ms=settings.tick_ms
         )
@@ -201,13 +199,6 @@ class Server:
     def stop(self) -> None:
         """Ask `run` to end. Safe in a signal handler: it only sets a flag."""
         self._stopping = True
-
-    def _emit(self, event: str, frame: Frame, room: str) -> None:
-        self._socketio.server.emit(event, frame, room=room)
-
-    def _publish(self, event: str, frame: Frame, room: str, whole: Callable[[], Frame]) -> None:
-        """Every frame to every viewer, where the library sends them."""
-        self._emit(event, frame, room)
 
     def _health(self) -> Blueprint:
         def store() -> None:

@@ -90,7 +90,7 @@ class HotEvents:
 
     def _subscribe(self, sid: str, text: str, reply: Reply) -> bool:
         known = self._read(SubscribeIn, text)
-        if known is None or sid not in self._clients:
+        if known is None or self._clients.find(sid) is None:
             return False
         wanted = known.given
         frame = self._feeds.subscribe_now(sid, wanted.topic, wanted.limit, wanted.after)

@@ -159,15 +159,20 @@ def test_which_events_are_hot(url: str, board: str, api: Api) -> None:
                 ("scores", {"board": board, "scores": long}, 0),
             ),
             *(("subscribe", {"topic": topic, "limit": 11}, 0), ("sync", {"topic": topic, "position": "0-1"}, 0)),
-            *(("unsubscribe", {"topic": topic}, 1), ("unsubscribe", {"topic": topic}, 0)),
+            *(("unsubscribe", {"topic": f"{topic}x"}, 0), ("unsubscribe", {"topic": "limits"}, 0)),
         ):
             before = hot(url)
             client.ask(event, payload)
             assert hot(url) - before == times, (event, payload)
-        before = hot(url)
-        wait_until(
-            lambda: bool(client.ask("subscribe", {"topic": topic})) and hot(url) > before
-        )  # none while a tick reads
+        for event in ("subscribe", "unsubscribe"):
+            other = "unsubscribe" if event == "subscribe" else "subscribe"
+
+            def is_hot(event: str = event, other: str = other) -> bool:  # not while a tick reads
+                client.ask(other, {"topic": topic})
+                before = hot(url)
+                return "error" not in client.ask(event, {"topic": topic}) and hot(url) > before
+
+            wait_until(is_hot)
 
 
 def test_scores_of_one_client_keep_their_order_in_both_lanes(url: str, board: str) -> None:
