@@ -18,6 +18,7 @@ from flask import Blueprint
 from dashboard.config import Settings
 from dashboard.core.intake import Intake
 from dashboard.core.plans import Plan
+from dashboard.core.turnstile import Turnstile
 from dashboard.live.archiver import Archiver
 from dashboard.live.broadcaster import Broadcaster
 from dashboard.live.channels import ChannelFeed
@@ -31,6 +32,7 @@ from dashboard.live.sessions import SessionSockets
 from dashboard.live.tails import Tails
 from dashboard.parts import Keeper, Parts
 from dashboard.store.client import as_error, connect, dial
+from dashboard.store.rate_limit import SCRIPT as TAKE_LIMITS
 from dashboard.store.scripts import answering
 from dashboard.web import server as web
 from dashboard.web.api import make_api
@@ -41,6 +43,7 @@ from dashboard.web.groups import make_groups
 from dashboard.web.guards import Guard
 from dashboard.web.health import make_health
 from dashboard.web.hot_events import HotEvents
+from dashboard.web.hot_scores import HotScores
 from dashboard.web.ingest import HotDesk, Ingest
 from dashboard.web.limits import Door, make_limits
 from dashboard.web.locks import make_locks
@@ -89,7 +92,7 @@ class Server:
         door = Door(parts.limits, guard)
         retries = Retries(parts.claims, door, settings.secret_key)
         ingest = Ingest(parts.scores, guard, door, retries)
-        self._pipe, self._intake, self._desk, self._protocol = _hot_lane(settings, parts, ingest, door)
+        self._pipe, hot_scores, self._desk, self._protocol = _hot_lane(settings, parts, ingest, door)
         api = make_api(parts.boards, ingest, parts.rankings, parts.analytics, parts.rewind, guard, door)
         cookies = RedisSessions(parts.sessions, plain=settings.is_loopback)
         self._flask = web.make_flask(
@@ -148,7 +151,7 @@ class Server:
         send = partial(publish_message, parts.client)
         clients = Clients(guard, door)
         bind(self._socketio, self._feeds, parts.scores, clients, guard, door, send, self._members, cookies.handle_in)
-        self._hot_events = HotEvents(clients, self._intake, self._feeds, door)
+        self._hot_events = HotEvents(clients, hot_scores, self._feeds, door)
         if self._transport is not None:
             self._transport.takers.update(self._hot_events.takers)
         self._loops = (
@@ -231,18 +234,21 @@ class Server:
 
 def _hot_lane(
     settings: Settings, parts: Parts, ingest: Ingest, door: Door
-) -> tuple["Pipe | None", Intake | None, HotDesk | None, type | None]:
-    """The connection, the desk and the protocol of the hot lane; None where scores go the plain way: in threads, with limits
-    for scores (one trip more), where a replica is waited for, and over TLS.
+) -> tuple["Pipe | None", HotScores | None, HotDesk | None, type | None]:
+    """The connection, the desks and the protocol of the hot lanes; None where scores go the plain way: in threads, with limits
+    that one call cannot decide, where a replica is waited for, and over TLS.
     """
-    if settings.async_mode != "eventlet" or door.counts_scores or settings.durability == "replicated":
+    if settings.async_mode != "eventlet" or settings.durability == "replicated" or parts.url.startswith("rediss:"):
         return None, None, None, None
-    if parts.url.startswith("rediss:"):
+    if door.counts("score") and not parts.limits.at_once:
         return None, None, None, None
     from dashboard.wire.http_lane import Lane, later, make_protocol
     from dashboard.wire.pipe import Pipe as RedisPipe
+    from dashboard.wire.tasks import Tasks
 
-    pipe = RedisPipe(partial(dial, connect(parts.url)), {Plan.script: parts.scripts.source(Plan.script)}, as_error)
-    intake = Intake(parts.scores, pipe, later)
-    desk = HotDesk(ingest, intake, door)
-    return pipe, intake, desk, make_protocol(Lane(desk))
+    scripts = {name: parts.scripts.source(name) for name in (Plan.script, TAKE_LIMITS)}
+    pipe = RedisPipe(partial(dial, connect(parts.url)), scripts, as_error)
+    turnstile = Turnstile(parts.limits, pipe, later)
+    scores = HotScores(parts.scores, Intake(parts.scores, pipe, later), door, turnstile, Tasks().add)
+    desk = HotDesk(ingest, scores, door)
+    return pipe, scores, desk, make_protocol(Lane(desk))
