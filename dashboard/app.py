@@ -29,17 +29,18 @@ from dashboard.live.pulse import PulseFeed
 from dashboard.live.reporter import Reporter
 from dashboard.live.sessions import SessionSockets
 from dashboard.live.tails import Tails
-from dashboard.live.view import Frame
 from dashboard.parts import Keeper, Parts
 from dashboard.store.client import as_error, connect, dial
 from dashboard.store.scripts import answering
 from dashboard.web import server as web
 from dashboard.web.api import make_api
 from dashboard.web.channels import make_channels, publish_message
+from dashboard.web.clients import Clients
 from dashboard.web.exports import make_exports
 from dashboard.web.groups import make_groups
 from dashboard.web.guards import Guard
 from dashboard.web.health import make_health
+from dashboard.web.hot_events import HotEvents
 from dashboard.web.ingest import HotDesk, Ingest
 from dashboard.web.limits import Door, make_limits
 from dashboard.web.locks import make_locks
@@ -88,7 +89,7 @@ class Server:
         door = Door(parts.limits, guard)
         retries = Retries(parts.claims, door, settings.secret_key)
         ingest = Ingest(parts.scores, guard, door, retries)
-        self._pipe, self._desk, self._protocol = _hot_lane(settings, parts, ingest, door)
+        self._pipe, self._intake, self._desk, self._protocol = _hot_lane(settings, parts, ingest, door)
         api = make_api(parts.boards, ingest, parts.rankings, parts.analytics, parts.rewind, guard, door)
         cookies = RedisSessions(parts.sessions, plain=settings.is_loopback)
         self._flask = web.make_flask(
@@ -113,9 +114,8 @@ class Server:
         retries.guard(self._flask)
         self._socketio = web.make_socketio(self._flask, settings.async_mode, settings.allowed_origins)
         self._transport = web.attach_transport(self._socketio)
-        room = self._socketio.server.enter_room, self._socketio.server.leave_room
-        emit = self._emit if self._transport is None else self._transport.emit
-        publish = self._publish if self._transport is None else self._transport.publish
+        wire = self._transport or web.PlainTransport(self._socketio.server)
+        room, emit, publish = (wire.enter, wire.leave), wire.emit, wire.publish
         self._broadcaster = Broadcaster(
             parts.boards, parts.rankings, parts.clock, publish, *room, tick_ms=settings.tick_ms
         )
@@ -146,7 +146,11 @@ class Server:
         names = [f"{socket.gethostname()}-{os.getpid()}-{n}" for n in range(1, settings.workers + 1)]
         self._crew = Crew("all", names, parts.boards, parts.tally, parts.payments)
         send = partial(publish_message, parts.client)
-        bind(self._socketio, self._feeds, parts.scores, guard, door, send, self._members, cookies.handle_in)
+        clients = Clients(guard, door)
+        bind(self._socketio, self._feeds, parts.scores, clients, guard, door, send, self._members, cookies.handle_in)
+        self._hot_events = HotEvents(clients, self._intake, self._feeds, door)
+        if self._transport is not None:
+            self._transport.takers.update(self._hot_events.takers)
         self._loops = (
             self._broadcaster,
             self._pulse,
@@ -196,13 +200,6 @@ class Server:
         """Ask `run` to end. Safe in a signal handler: it only sets a flag."""
         self._stopping = True
 
-    def _emit(self, event: str, frame: Frame, room: str) -> None:
-        self._socketio.server.emit(event, frame, room=room)
-
-    def _publish(self, event: str, frame: Frame, room: str, whole: Callable[[], Frame]) -> None:
-        """Every frame to every viewer, where the library sends them."""
-        self._emit(event, frame, room)
-
     def _health(self) -> Blueprint:
         def store() -> None:
             with answering():
@@ -224,23 +221,28 @@ class Server:
                     "Posts of scores that were answered in the event loop.",
                     lambda: self._desk.answered if self._desk else 0,
                 ),
+                "scorecast_hot_events_total": (
+                    "Socket events that were answered in the event loop.",
+                    lambda: self._hot_events.answered,
+                ),
             },
         )
 
 
 def _hot_lane(
     settings: Settings, parts: Parts, ingest: Ingest, door: Door
-) -> tuple["Pipe | None", HotDesk | None, type | None]:
+) -> tuple["Pipe | None", Intake | None, HotDesk | None, type | None]:
     """The connection, the desk and the protocol of the hot lane; None where scores go the plain way: in threads, with limits
     for scores (one trip more), where a replica is waited for, and over TLS.
     """
     if settings.async_mode != "eventlet" or door.counts_scores or settings.durability == "replicated":
-        return None, None, None
+        return None, None, None, None
     if parts.url.startswith("rediss:"):
-        return None, None, None
+        return None, None, None, None
     from dashboard.wire.http_lane import Lane, later, make_protocol
     from dashboard.wire.pipe import Pipe as RedisPipe
 
     pipe = RedisPipe(partial(dial, connect(parts.url)), {Plan.script: parts.scripts.source(Plan.script)}, as_error)
-    desk = HotDesk(ingest, Intake(parts.scores, pipe, later), door)
-    return pipe, desk, make_protocol(Lane(desk))
+    intake = Intake(parts.scores, pipe, later)
+    desk = HotDesk(ingest, intake, door)
+    return pipe, intake, desk, make_protocol(Lane(desk))

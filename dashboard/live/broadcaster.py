@@ -27,7 +27,7 @@ from dashboard.errors import BoardNotFound, InvalidInput, StoreUnavailable, Sync
 from dashboard.live.audience import Audience, Move
 from dashboard.live.topics import Topic
 from dashboard.live.turn import turn
-from dashboard.live.view import Frame, View
+from dashboard.live.view import Frame, View, room_of
 from dashboard.values import Board, Page
 
 log = logging.getLogger(__name__)
@@ -112,6 +112,29 @@ class Broadcaster:
         """Raises NotSubscribed, StoreUnavailable."""
         with turn(self._changed):
             self._audience.quit(viewer, topic.name)
+
+    def subscribe_now(self, viewer: str, topic: Topic, limit: int) -> Frame | None:
+        """As `subscribe`, where somebody watches the same already and the turn is free; else None. Never waits."""
+        if not self._changed.acquire(blocking=False):
+            return None
+        try:
+            watch = self._audience.watches.get(room_of(topic.name, limit))
+            if watch is None:
+                return None
+            self._audience.join(viewer, topic.name, watch)
+            return watch.view.snapshot()
+        finally:
+            self._changed.release()
+
+    def unsubscribe_now(self, viewer: str, topic: Topic) -> bool:
+        """As `unsubscribe`, where the turn is free; else False. Raises NotSubscribed. Never waits."""
+        if not self._changed.acquire(blocking=False):
+            return False
+        try:
+            self._audience.quit(viewer, topic.name)
+        finally:
+            self._changed.release()
+        return True
 
     def gone(self, viewer: str) -> None:
         """A viewer's connection has ended."""

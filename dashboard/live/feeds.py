@@ -1,9 +1,10 @@
 """All feeds behind one door: a topic's kind decides which of them serves it."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Protocol
 
-from dashboard.errors import InvalidInput
+from dashboard.errors import InvalidInput, NotSubscribed
 from dashboard.live.broadcaster import Broadcaster
 from dashboard.live.topics import Kind, Topic, parse_topic
 from dashboard.live.view import Frame
@@ -56,6 +57,23 @@ class Feeds:
         wanted = parse_topic(topic)
         (self._broadcaster if wanted.kind == "board" else self._feed(wanted)).unsubscribe(viewer, wanted)
 
+    def subscribe_now(self, viewer: str, topic: str, limit: int | None, after: str | None) -> Frame | None:
+        """As `subscribe`, where that neither waits nor is refused: a board that others watch already. Else None, and nothing
+        happened.
+        """
+        wanted = _board_topic(topic)
+        if wanted is None or after is not None:
+            return None
+        return self._broadcaster.subscribe_now(viewer, wanted, LIMIT if limit is None else limit)
+
+    def unsubscribe_now(self, viewer: str, topic: str) -> bool:
+        """As `unsubscribe`, where that neither waits nor is refused. Else False, and nothing happened."""
+        wanted = _board_topic(topic)
+        try:
+            return wanted is not None and self._broadcaster.unsubscribe_now(viewer, wanted)
+        except NotSubscribed:
+            return False
+
     def sync(self, viewer: str, topic: str, position: str) -> int:
         """See Broadcaster.sync."""
         wanted = parse_topic(topic)
@@ -73,3 +91,13 @@ class Feeds:
         if topic.kind not in self._feeds:
             raise InvalidInput(f"{topic.name!r} cannot be watched here.", ("/topic", "unknown topic"))
         return self._feeds[topic.kind]
+
+
+@lru_cache(1024)
+def _board_topic(text: str) -> Topic | None:
+    """The topic, if it is a board's."""
+    try:
+        topic = parse_topic(text)
+    except InvalidInput:
+        return None
+    return topic if topic.kind == "board" else None

@@ -19,6 +19,11 @@ def changed_rows(old: Sequence[Standing], new: Sequence[Standing]) -> list[Stand
     return [standing for i, standing in enumerate(new) if i >= len(old) or old[i] != standing]
 
 
+def room_of(topic: str, limit: int) -> str:
+    """Who watches the same rows of the same topic is in one room."""
+    return f"{topic}#{limit}"
+
+
 class View:
     """The first `limit` rows of one topic. All who watch it share its frames, byte for byte."""
 
@@ -26,17 +31,19 @@ class View:
         self.topic = topic
         self.limit = limit
         self.epoch = epoch
-        self.room = f"{topic}#{limit}"
+        self.room = room_of(topic, limit)
         self.seq = 0
         self.version = 0
         self.players = 0
         self.rows: tuple[Standing, ...] = ()
+        self._snapshot: Frame | None = None
 
     def advance(self, page: Page) -> Frame | None:
         """Take over what `page` shows (cut to our limit); the frame that tells viewers, None if they see no change.
 
         A changed row says by its rank where it stands; where ranks repeat, that is no place, and every frame is full.
         """
+        self._snapshot = None
         rows, old = page.rows[: min(self.limit, page.players)], self.rows  # viewers drop what is beyond `players`
         self.version = page.version
         if rows == old and page.players == self.players:
@@ -56,7 +63,9 @@ class View:
         return head | {"full": full, "players": self.players}
 
     def snapshot(self) -> Frame:
-        """The answer to `subscribe`."""
-        rows = [standing.as_dict() for standing in self.rows]
-        state = {"players": self.players, "version": self.version, "rows": rows}
-        return {"topic": self.topic, "epoch": self.epoch, "seq": self.seq, "snapshot": state}
+        """The answer to `subscribe`: the same object, until the picture moves. Do not change it."""
+        if self._snapshot is None:
+            rows = [standing.as_dict() for standing in self.rows]
+            state = {"players": self.players, "version": self.version, "rows": rows}
+            self._snapshot = {"topic": self.topic, "epoch": self.epoch, "seq": self.seq, "snapshot": state}
+        return self._snapshot

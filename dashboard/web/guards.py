@@ -23,8 +23,12 @@ class Guard:
 
     def may_write(self, key: str | None) -> None:
         """Raises Unauthorized. The comparison takes as long for a wrong key as for a right one."""
-        if self._keys and not self._is_one_of(key, self._keys) and not self._is_operator(key):
+        if not self.writes(key):
             raise Unauthorized("Writing needs a key: send one of API_KEYS as X-API-Key, or as Authorization: Bearer.")
+
+    def writes(self, key: str | None) -> bool:
+        """Whether who has this key may write."""
+        return not self._keys or self._is_one_of(key, self._keys) or self._is_operator(key)
 
     def may_operate(self, key: str | None) -> None:
         """Raises Unauthorized, or Forbidden where the server has keys but none for operators."""

@@ -35,6 +35,10 @@ class Door:
         """Whether there is a limit for scores."""
         return self._limits.guards("score")
 
+    def counts(self, guard: str) -> bool:
+        """Whether there is a limit for what is guarded."""
+        return self._limits.guards(guard)
+
     def caller(self, address: str | None, key: str | None) -> Caller:
         """A key counts as a subject where the server knows it, or knows none; else anybody could make up new ones."""
         return Caller(address or "unknown", key if self._guard.accepts(key) else None)

@@ -1,7 +1,8 @@
 """The Socket.IO API. Every event is answered in its acknowledgement: with its answer or with `{"error": problem}`.
 
-Owns: events and their payloads, and which connections may write. Leaves to others: feeds (handed in), validation
-(`models.py`), scores (`submit.py`). Events of one connection are handled one after the other, in the order they came.
+Owns: events and their payloads. Leaves to others: feeds (handed in), who may do what (`clients.py`), validation (`models.py`),
+scores (`submit.py`), events that need no greenlet (`hot_events.py`). Events of one connection are handled one after the
+other, in the order they came.
 """
 
 import logging
@@ -10,19 +11,16 @@ from typing import Any, Protocol
 
 from flask_socketio import SocketIO
 
-from dashboard.core.limits import Caller
 from dashboard.core.scores import Scores
 from dashboard.errors import InvalidInput, NotFound, ScorecastError
 from dashboard.web import models
-from dashboard.web.guards import Guard, key_of
+from dashboard.web.clients import Clients
+from dashboard.web.guards import Guard
 from dashboard.web.limits import Door
 from dashboard.web.problems import problem
 from dashboard.web.submit import submit
 
 log = logging.getLogger(__name__)
-
-NOBODY = Caller("unknown")
-"""Whose connection ended while its last events were handled."""
 
 Answer = dict[str, Any]
 
@@ -51,6 +49,7 @@ def bind(
     socketio: SocketIO,
     feeds: Feeds,
     scores: Scores,
+    clients: Clients,
     guard: Guard,
     door: Door,
     send: Publish,
@@ -59,33 +58,26 @@ def bind(
 ) -> None:
     """Attach the event handlers to a server. `handle_in(environ)`: the session whose cookie came with a connection."""
     server = socketio.server
-    keys: dict[str, str | None] = {}
-    callers: dict[str, Caller] = {}
 
     @server.on("connect")  # type: ignore[untyped-decorator]
     def connect(sid: str, environ: dict[str, Any], auth: object = None) -> None:
-        given = auth.get("key") if isinstance(auth, dict) else None
-        headers = {"X-API-Key": environ.get("HTTP_X_API_KEY", "")}
-        headers["Authorization"] = environ.get("HTTP_AUTHORIZATION", "")
-        keys[sid] = given if isinstance(given, str) else key_of(headers)
-        callers[sid] = door.caller(environ.get("REMOTE_ADDR"), keys[sid])
+        clients.come(sid, environ, auth)
         if handle := handle_in(environ):
             members.join(sid, handle)
 
     @server.on("disconnect")  # type: ignore[untyped-decorator]
     def disconnect(sid: str, reason: str = "") -> None:
-        keys.pop(sid, None)
-        callers.pop(sid, None)
+        clients.go(sid)
         members.leave(sid)
         feeds.gone(sid)
 
     def subscribe(sid: str, data: object) -> Answer:
         wanted = models.validate(models.SubscribeIn, data, "payload")
-        door.take_for(callers.get(sid, NOBODY), "read")
+        door.take_for(clients.of(sid).caller, "read")
         try:
             return feeds.subscribe(sid, wanted.topic, wanted.limit, wanted.after)
         finally:
-            if sid not in keys:  # it waited for the store, and meanwhile its connection ended
+            if sid not in clients:  # it waited for the store, and meanwhile its connection ended
                 feeds.gone(sid)
 
     def unsubscribe(sid: str, data: object) -> Answer:
@@ -94,24 +86,24 @@ def bind(
         return {"topic": topic}
 
     def score(sid: str, data: object) -> Answer:
-        guard.may_write(keys.get(sid))
-        board, body = _split_board(data)
+        guard.may_write(clients.of(sid).key)
+        board, body = split_board(data)
         if "scores" in body:
             raise InvalidInput("Send many scores with the event `scores`.", ("/scores", "unknown field"))
-        door.scores(body, callers.get(sid, NOBODY))
-        return submit(scores, board, body, as_operator=guard.operates(keys.get(sid)))
+        door.scores(body, clients.of(sid).caller)
+        return submit(scores, board, body, as_operator=clients.of(sid).operates)
 
     def many(sid: str, data: object) -> Answer:
-        guard.may_write(keys.get(sid))
-        board, body = _split_board(data)
+        guard.may_write(clients.of(sid).key)
+        board, body = split_board(data)
         if "scores" not in body:
             raise InvalidInput("The event `scores` has a list `scores`.", ("/scores", "is missing"))
-        door.scores(body, callers.get(sid, NOBODY))
-        return submit(scores, board, body, as_operator=guard.operates(keys.get(sid)))
+        door.scores(body, clients.of(sid).caller)
+        return submit(scores, board, body, as_operator=clients.of(sid).operates)
 
     def publish(sid: str, data: object) -> Answer:
-        guard.may_write(keys.get(sid))
-        door.take_for(callers.get(sid, NOBODY), "publish")
+        guard.may_write(clients.of(sid).key)
+        door.take_for(clients.of(sid).caller, "publish")
         given = models.validate(models.PublishIn, data, "payload")
         return send(given.channel, given.message)
 
@@ -141,15 +133,20 @@ def bind(
     def answer(event: str, sid: str, *payload: object) -> Answer:
         try:
             return handle(event, sid, payload)
-        except ScorecastError as error:
-            return {"error": problem(error)}
-        except Exception:
-            if sid in keys:  # there is somebody to whom it matters
-                log.exception("socket event %s failed", event)
-            return {"error": problem(ScorecastError("The server made a mistake; its log says more."))}
+        except Exception as error:
+            return failed(error, event if sid in clients else "")
 
 
-def _split_board(data: object) -> tuple[str, dict[str, Any]]:
+def failed(error: Exception, event: str = "") -> Answer:
+    """The answer that says why there is none. A mistake of ours is logged where an event is named."""
+    if isinstance(error, ScorecastError):
+        return {"error": problem(error)}
+    if event:  # there is somebody to whom it matters
+        log.error("socket event %s failed", event, exc_info=error)
+    return {"error": problem(ScorecastError("The server made a mistake; its log says more."))}
+
+
+def split_board(data: object) -> tuple[str, dict[str, Any]]:
     if not isinstance(data, dict):
         raise InvalidInput("The payload is an object with `board` and the score.")
     body = {name: value for name, value in data.items() if name != "board"}

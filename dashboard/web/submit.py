@@ -30,14 +30,19 @@ def read_scores(body: bytes) -> tuple[bool, Items]:
 
     Raises MalformedInput, TooLarge, InvalidInput.
     """
+    return read_plain(body) or split_scores(parse(body))
+
+
+def read_plain(body: bytes) -> tuple[bool, Items] | None:
+    """As `read_scores`, of a body that needs no further look; None where it is not one."""
     plain = PLAIN.fullmatch(body)
     if plain is not None:
         return False, (Score(plain[1].decode(), int(plain[2])),)
-    batch = read_plain_batch(body)
-    return split_scores(parse(body)) if batch is None else (True, batch)
+    batch = _read_plain_batch(body)
+    return None if batch is None else (True, batch)
 
 
-def read_plain_batch(body: bytes) -> list[Score] | None:
+def _read_plain_batch(body: bytes) -> list[Score] | None:
     """The scores of a batch that the models take as it stands: each has a name of printable ASCII and a score, and nothing
     else is there. None for any other body.
 

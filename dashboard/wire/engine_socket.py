@@ -1,23 +1,17 @@
 """A client of Engine.IO on a websocket of ours, in the place of the library's own socket object.
 
-Owns: Engine.IO packets, and the order in which events of one client are handled: one at a time, in a greenlet that is there
-only while there are events; an event whose taker (see `takers.py`) works in the hub needs none. Leaves to others: the
-frames' way (`connection.py`), rooms and events (python-socketio).
+Owns: Engine.IO packets, the upgrade, the end. Leaves to others: the frames' way (`connection.py`), messages and their order
+(`receiver.py`), rooms and events (python-socketio).
 """
 
-import logging
-from collections import deque
 from typing import Any
 
 from engineio import packet
 
 from dashboard.wire import frames
-from dashboard.wire.connection import Connection
 from dashboard.wire.frames import frame
+from dashboard.wire.receiver import Receiver
 from dashboard.wire.shared import Shared
-from dashboard.wire.takers import EVENT
-
-log = logging.getLogger(__name__)
 
 PING, PROBED = frame(b"2"), frame(b"3probe")
 
@@ -32,36 +26,20 @@ def packet_frame(sent: Any) -> bytes:
     return known
 
 
-class EngineSocket(Connection):
+class EngineSocket(Receiver):
     """`old` is the library's polling socket, while this is to become its upgrade."""
 
-    __slots__ = (
-        "_flying",
-        "_heard",
-        "_inbox",
-        "_inbox_bytes",
-        "_session",
-        "closed",
-        "old",
-        "pinged_s",
-        "shared",
-        "sid",
-    )
+    __slots__ = ("_heard", "_session", "closed", "old", "pinged_s")
 
     connected = upgraded = True
     upgrading = False
 
     def __init__(self, shared: Shared, sid: str, old: Any = None) -> None:
-        super().__init__(shared.poller, shared.most)
-        self.shared = shared
-        self.sid = sid
+        super().__init__(shared, sid)
         self.old = old
         self.closed = False
         self.pinged_s = 0.0  # when a ping went out that is not answered yet
         self._heard = False  # the probe of an upgrade
-        self._flying = 0  # events taken and not yet answered
-        self._inbox: deque[Any] | None = None  # None: nothing waits or is handled
-        self._inbox_bytes = 0
         self._session: dict[str, Any] | None = None
 
     # What engineio and python-socketio use ----------------------------------------------------------------------------
@@ -94,7 +72,7 @@ class EngineSocket(Connection):
         if not abort:
             self.write(frame(b"1"))
         self.quiet_end(frames.NORMAL)
-        self._tell(reason or server_did)
+        self.tell_end(reason or server_did)
 
     # Receiving --------------------------------------------------------------------------------------------------------
 
@@ -103,8 +81,7 @@ class EngineSocket(Connection):
         if self.old is not None:
             self._upgrade(text)
         elif kind == "4":
-            if self._inbox is not None or not self._taken(text):
-                self._hand_over(text[1:])
+            self.receive(text[1:])
         elif kind == "3":
             if self.pinged_s:
                 self.pinged_s = 0.0
@@ -120,7 +97,7 @@ class EngineSocket(Connection):
         if self.old is not None:
             self.fail(frames.BROKEN_RULE, "no such packet")
         else:
-            self._hand_over(data)
+            self.receive(data)
 
     def _base64(self, text: str) -> None:
         try:
@@ -128,67 +105,7 @@ class EngineSocket(Connection):
         except ValueError:
             self.fail(frames.BROKEN_RULE, "no such packet")
         else:
-            self._hand_over(data)
-
-    def _taken(self, text: str) -> bool:
-        """Whether a taker in the hub answers this event."""
-        if not self.shared.takers or not (match := EVENT.match(text)):
-            return False
-        taker = self.shared.takers.get(match[2])
-        viewer = self.shared.viewer(self.sid) if taker else None
-        if taker is None or viewer is None:
-            return False
-        id = match[1]
-
-        def reply(answer: bytes) -> None:
-            if id:
-                self.write(frame(b"43%b[%b]" % (id.encode(), answer)))
-            self._flying -= 1
-            if not self._flying and self._inbox is not None:
-                self.shared.tasks.add(self._drain)
-
-        try:
-            taken = taker(viewer, text[match.end(1) :], reply)
-        except Exception:
-            log.exception("the taker of %s failed", match[2])
-            return False
-        self._flying += taken
-        return taken
-
-    def _hand_over(self, message: Any) -> None:
-        """Handle a message, or the end (a tuple), behind those that came before it."""
-        limits = self.poller.limits
-        if self._inbox is None:
-            self._inbox = deque()
-            if not self._flying:
-                self.shared.tasks.add(self._drain)
-        self._inbox.append(message)
-        if isinstance(message, tuple):
-            return
-        self._inbox_bytes += len(message)
-        self.poller.hold(self, len(message))
-        if len(self._inbox) > limits.inbox_most:
-            self.end("transport error", frames.TRY_LATER, "too many events wait to be handled")
-        elif len(self._inbox) >= limits.inbox or self._inbox_bytes >= limits.inbox_bytes:
-            self.pause(True)
-
-    def _drain(self) -> None:
-        """In a greenlet: handle what waits."""
-        inbox, limits = self._inbox, self.poller.limits
-        try:
-            while inbox:
-                message = inbox.popleft()
-                if isinstance(message, tuple):
-                    self._tell(*message)
-                    continue
-                self._inbox_bytes -= len(message)
-                self.poller.hold(self, -len(message))
-                self.shared.eio._trigger_event("message", self.sid, message, run_async=False)
-                if len(inbox) < limits.inbox // 2 and self._inbox_bytes < limits.inbox_bytes // 2:
-                    self.pause(False)
-                self.shared.tasks.breathe()
-        finally:
-            self._inbox = None
+            self.receive(data)
 
     # Upgrade ----------------------------------------------------------------------------------------------------------
 
@@ -231,12 +148,9 @@ class EngineSocket(Connection):
         if self.old is not None:  # the client goes on polling
             self.old.upgrading, self.old = False, None
         elif not self.closed:
-            if self._inbox is None:
-                self.shared.tasks.add(self._tell, reason)
-            else:
-                self._hand_over((reason,))
+            self.ended(reason)
 
-    def _tell(self, reason: str) -> None:
+    def tell_end(self, reason: str) -> None:
         try:
             self.shared.eio._trigger_event("disconnect", self.sid, reason, run_async=False)
         finally:

@@ -11,6 +11,7 @@ from dashboard.live.pulse import PulseFeed
 from dashboard.live.sessions import SessionSockets
 from dashboard.parts import Parts
 from dashboard.web.channels import publish_message
+from dashboard.web.clients import Clients
 from dashboard.web.guards import Guard
 from dashboard.web.limits import Door
 from dashboard.web.server import make_flask, make_socketio
@@ -33,7 +34,7 @@ class Site:
         feeds = Feeds(self.broadcaster, {"pulse": pulse})
         door, send = Door(parts.limits, guard), partial(publish_message, parts.client)
         members = SessionSockets(parts.client, parts.sessions.alive, emit, self.server.disconnect)
-        bind(self.socketio, feeds, parts.scores, guard, door, send, members, lambda _: None)
+        bind(self.socketio, feeds, parts.scores, Clients(guard, door), guard, door, send, members, lambda _: None)
         self.handlers = self.server.handlers["/"]
 
     def connect(self) -> str:

@@ -13,7 +13,7 @@ from dashboard.values import MAX_SCORE, Result, Score
 from dashboard.web.bodies import parse
 from dashboard.web.models import split_scores
 from dashboard.web.problems import problem
-from dashboard.web.submit import PLAIN, Items, encode, read_plain_batch, read_scores
+from dashboard.web.submit import PLAIN, Items, encode, read_plain, read_scores
 
 spaces = st.text(" \t\n\r", max_size=2) | st.sampled_from(["", "", "\x0b", "\x0c", "\u00a0", "\ufeff"])
 letters = st.characters(max_codepoint=0x80) | st.sampled_from(['\\"', "\\u0041", "\\\\", "é", "\\ud800"])
@@ -138,12 +138,12 @@ def test_control_a_batch_that_is_read_without_counting_its_quotes_is_found_out()
     for name in "a field more", "the same key twice", "the same list twice", "beside the list":
         assert isinstance(json.loads(ODD_BATCHES[name])["scores"][0]["score"], int), name
         assert outcome(the_long_way, ODD_BATCHES[name]) != (True, [(Score("ada", 1), int)]), name
-        assert read_plain_batch(ODD_BATCHES[name]) is None, name
+        assert read_plain(ODD_BATCHES[name]) is None, name
 
 
 @pytest.mark.parametrize("name", ["one", "the most", "the longest name", "the largest", "the smallest", "-0", "long"])
 def test_control_usual_batches_are_read_short(name: str) -> None:
-    assert read_plain_batch(ODD_BATCHES[name])
+    assert read_plain(ODD_BATCHES[name])
 
 
 @pytest.mark.parametrize(

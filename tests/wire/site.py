@@ -93,12 +93,16 @@ def anything(event: str, sid: str, *payload: Any) -> Any:
 if transport is not None:
 
     def double(sid: str, text: str, reply: Any) -> bool:
-        """A taker; with a number of seconds it answers later."""
+        """A taker; with a number of seconds it answers later, with less than none by giving the event back."""
         event, value = json.loads(text)[:2]
         if not isinstance(value, int | float):
             return False
-        eventlet.hubs.get_hub().schedule_call_global(value, reply, json.dumps([sid, value * 2]).encode())
         handled.append(event)
+        answer = json.dumps([sid, value * 2]).encode() if value >= 0 else None
+        if value:
+            eventlet.hubs.get_hub().schedule_call_global(abs(value), reply, answer)
+        else:
+            reply(answer)
         return True
 
     transport.takers["double"] = double

@@ -123,20 +123,46 @@ def test_a_flood_that_is_not_handled_in_time_is_ended(site: Site) -> None:
 
 
 def test_an_event_a_taker_takes_keeps_its_place(site: Site) -> None:
-    """`double` is answered by the hub, later; what follows waits for it, and what it leaves is handled as ever."""
+    """`double` is answered by the hub, at once or later, or after all by the application."""
+    before = len(site.get("/state")["handled"])
+    sent = [
+        *(
+            ('"double",0.2', "[{}, 0.4]"),
+            ('"double",0', "[{}, 0]"),
+            ('"slow",0.05,"a"', '"a"'),
+            ('"double",0', "[{}, 0]"),
+        ),
+        *(
+            ('"double",-0.05', "-0.05"),
+            ('"double",0.01', "[{}, 0.02]"),
+            ('"double","text"', '"text"'),
+            ('"slow",0,"b"', '"b"'),
+        ),
+    ]
     with Raw(site.port) as client:
-        client.say('421["double",0.2]')
-        client.say('422["double",0]')
-        client.say('423["echo",1]')
-        client.say('424["double",0]')
-        client.say('425["double","text"]')
-        answers = [client.text() for _ in range(5)]
-        assert answers[0] == f'432[["{client.sid}", 0]]', "taken ones do not wait for each other"
-        assert answers[1:] == [f'431[["{client.sid}", 0.4]]', "433[1]", "434[0]", '435["text"]']
+        for n, (event, _) in enumerate(sent):
+            client.say(f"42{n}[{event}]")
+        answers = [client.text() for _ in sent]
+        assert answers == [f"43{n}[{answer}]".format(f'"{client.sid}"') for n, (_, answer) in enumerate(sent)]
+        client.send(
+            b"".join(masked(b'42%d["double",%b]' % (n, (b"0", b"1e-3", b"-1e-3", b"null")[n % 4])) for n in range(1500))
+        )
+        assert [client.text().partition("[")[0] for _ in range(1500)] == [f"43{n}" for n in range(1500)]
+    handled = site.get("/state")["handled"][before:]
+    assert handled[:7] == ["double", "double", "a", "double", "double", "double", "b"], (
+        "each when those before were answered"
+    )
     with Raw(site.port, join=False) as stranger:
         stranger.say('421["double",0]')
         stranger.say("40")
         assert stranger.text().startswith("40"), "not connected to the namespace: not taken, not answered"
+
+
+def test_what_waits_behind_a_taken_event_is_handled_though_the_client_has_gone(site: Site) -> None:
+    before = len(site.get("/state")["handled"])
+    with Raw(site.port) as client:
+        client.send(masked(b'421["double",0.2]') + masked(b'42["slow",0,"last words"]') + masked(b"1"))
+    wait_until(lambda: site.get("/state")["handled"][before:] == ["double", "last words"])
 
 
 def test_rooms_and_sessions(site: Site) -> None:
