@@ -3,7 +3,7 @@
 Owns: the tables of members. Leaves to others: everything else, which stays the library's (emit, acknowledgements).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from bidict import ValueDuplicationError, bidict
@@ -83,7 +83,7 @@ class Rooms(Manager):  # type: ignore[misc]
             return []
         return [sid, *self._of_client.get((namespace, sid), ())]
 
-    def members(self, namespace: str, room: str) -> Iterable[str]:
+    def members(self, namespace: str, room: str) -> list[str]:
         """The Engine.IO names of a room's clients, as they are now."""
         return list(self._members(namespace, room).values())
 
