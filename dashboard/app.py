@@ -31,6 +31,7 @@ from dashboard.live.reporter import Reporter
 from dashboard.live.sessions import SessionSockets
 from dashboard.live.tails import Tails
 from dashboard.parts import Keeper, Parts
+from dashboard.store.bell import Bell
 from dashboard.store.client import as_error, connect, dial
 from dashboard.store.rate_limit import SCRIPT as TAKE_LIMITS
 from dashboard.store.scripts import answering
@@ -65,28 +66,26 @@ log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parent.parent
 HISTORY_S = 60.0
+SIGN_INS_S = 5.0
+"""Between two reports of sessions: each is a round trip, and the panel asks for one before it looks."""
 
 
-def work(parts: Parts, kind: Kind, name: str, stopped: Callable[[], bool], on_ready: Callable[[], None]) -> None:
-    """Work until `stopped`. Keeps the embedded store alive meanwhile."""
+def work(parts: Parts, kind: Kind, name: str, stop: Bell, on_ready: Callable[[], None]) -> None:
+    """Work until `stop` rings. Keeps the embedded store alive meanwhile."""
     crew = Crew(kind, [name], parts.boards, parts.tally, parts.payments)
     crew.start()
     on_ready()
-    keeper = Keeper(parts.embedded)
-    while not stopped():
-        time.sleep(0.05)
-        keeper.look()
+    Keeper(parts.embedded).keep(stop)
     crew.stop(within_s=10.0)
 
 
 class Server:
-    """The whole server on top of its parts. `run` returns after `stop`."""
+    """The whole server on top of its parts."""
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         check_vendor(ROOT)
         self._settings = settings
         self._parts = parts
-        self._stopping = False
         self.listener: socket.socket = web.listen(settings.host, settings.port)
         guard = Guard(settings.api_keys, settings.operator_key)
         door = Door(parts.limits, guard)
@@ -135,9 +134,8 @@ class Server:
             "sessions": parts.sessions.panel,
         }
         self._panels = Panels(readers, emit, *room)
-        self._reporter = Reporter("rate limits", parts.limits.report)
-        self._counter = Reporter("the cache", parts.users.report)
-        self._sign_ins = Reporter("sessions", parts.sessions.report)
+        self._reporter = Reporter({"rate limits": parts.limits.report, "the cache": parts.users.report})
+        self._sign_ins = Reporter({"sessions": parts.sessions.report}, SIGN_INS_S)
         close = self._socketio.server.disconnect
         self._members = SessionSockets(ears, parts.sessions.alive, emit, close)
         self._tails = Tails(connect(parts.url, timeout_s=10.0, connections=4), parts.streams.find, emit, *room)
@@ -161,7 +159,6 @@ class Server:
             self._doorbell,
             self._channels,
             self._reporter,
-            self._counter,
             self._sign_ins,
             self._members,
             self._members.subscription,
@@ -176,8 +173,8 @@ class Server:
         host, port = self.listener.getsockname()[:2]
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
-    def run(self, on_ready: Callable[[str], None]) -> None:
-        """Serve until `stop` is called (from a signal handler, say). Keeps the embedded store alive meanwhile."""
+    def run(self, stop: Bell, on_ready: Callable[[str], None]) -> None:
+        """Serve until `stop` rings (in a signal handler, say). Keeps the embedded store alive meanwhile."""
         for loop in self._loops:
             threading.Thread(target=loop.run, daemon=True).start()
         self._crew.start()
@@ -185,10 +182,7 @@ class Server:
             self._pipe.start()
         end = web.serve(self._flask, self._socketio, self.listener, self._transport, self._protocol)
         on_ready(self.address)
-        keeper = Keeper(self._parts.embedded)
-        while not self._stopping:
-            time.sleep(0.05)
-            keeper.look()
+        Keeper(self._parts.embedded).keep(stop)
         for loop in self._loops:
             loop.stop()
         self._crew.stop(within_s=0.5)
@@ -198,10 +192,6 @@ class Server:
         time.sleep(0.1)  # what was taken on is answered
         if self._pipe is not None:
             self._pipe.stop()
-
-    def stop(self) -> None:
-        """Ask `run` to end. Safe in a signal handler: it only sets a flag."""
-        self._stopping = True
 
     def _health(self) -> Blueprint:
         def store() -> None:
