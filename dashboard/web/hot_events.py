@@ -7,11 +7,12 @@ What is refused before it is written, and a `subscribe` that has to ask Redis, g
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
 from dashboard.errors import ScorecastError
+from dashboard.values import RateDecision, Score
 from dashboard.web.bodies import parse
 from dashboard.web.clients import Clients
 from dashboard.web.hot_scores import HotScores
@@ -19,16 +20,16 @@ from dashboard.web.limits import Door
 from dashboard.web.models import NAME, SubscribeIn, TopicIn, split_scores, validate
 from dashboard.web.packets import Json
 from dashboard.web.sockets import failed, split_board
-from dashboard.web.submit import Items, Outcome, encode, read_plain
+from dashboard.web.submit import FIELDS, Items, Outcome, encode, read_plain, spaced
 
 LONGEST = 1 << 16
 """A longer event would hold up all others for too long."""
 MOST_KNOWN = 1024
 """Viewers send the same words again and again: so many are remembered, each shorter than LONGEST_KNOWN."""
 LONGEST_KNOWN = 512
-BOARD_FIRST = re.compile(
-    r'_\[_"scores?"_,_\{_"board"_:_"(NAME)"_,'.replace("_", r"[ \t\n\r]*").replace("NAME", NAME.pattern)
-)
+_HEAD = r'_\[_"EVENT"_,_{_"board"_:_"(NAME)"_,_'
+SCORE = re.compile(spaced(_HEAD.replace("EVENT", "score") + FIELDS + r"_}_\]_").replace("NAME", NAME.pattern))
+BATCH = re.compile(spaced(_HEAD.replace("EVENT", "scores")).replace("NAME", NAME.pattern))
 
 Reply = Callable[[bytes | None], None]
 Taker = Callable[[str, str, Reply], bool]
@@ -81,7 +82,7 @@ class HotEvents:
         except Exception:  # the ordinary handler finds it too, and says so
             return False
 
-        def told(outcome: Outcome | Exception | None, _: object) -> None:
+        def told(outcome: Outcome | Exception | None, decisions: Sequence[RateDecision] = ()) -> None:
             self.answered += outcome is not None
             reply(None if outcome is None else _answer(is_batch, outcome))
 
@@ -126,7 +127,10 @@ def read_event(text: str) -> tuple[str, bool, Items]:
     """The board, whether it is a batch, and its scores, of a `score` or `scores`. Raises what the ordinary handler does, or
     ValueError.
     """
-    head = BOARD_FIRST.match(text)
+    one = SCORE.fullmatch(text)
+    if one is not None:
+        return one[1], False, (Score(one[2], int(one[3])),)
+    head = BATCH.match(text)
     if head is not None and text[-1] == "]":
         plain = read_plain(b"{" + text[head.end() : -1].encode())
         if plain is not None:

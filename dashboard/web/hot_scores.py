@@ -7,6 +7,7 @@ requests and events (`ingest.py`, `hot_events.py`).
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Protocol
 
 from dashboard.core.intake import Intake, Results
 from dashboard.core.limits import Caller
@@ -17,10 +18,13 @@ from dashboard.values import RateDecision, Score
 from dashboard.web.limits import Door
 from dashboard.web.submit import Items, Outcome, good_of, merge
 
-Told = Callable[[Outcome | Exception | None, Sequence[RateDecision]], None]
-"""Gets what became of each item, or the error of all of them, and what the limits said; None: nothing happened, and the
-ordinary way is to see it.
-"""
+
+class Told(Protocol):
+    """Gets what became of each item, or the error of all of them, and what the limits said; None: nothing happened, and the
+    ordinary way is to see it.
+    """
+
+    def __call__(self, outcome: Outcome | Exception | None, decisions: Sequence[RateDecision] = ()) -> None: ...
 
 
 class HotScores:
@@ -46,19 +50,16 @@ class HotScores:
         once.
         """
         good = good_of(items)
-        if not good:
-            return False
-        write = partial(self._write, board, items, good, told, as_operator)
         if not self._counted:
-            return write(())
-        if len(good) < len(items) or not self._intake.takes(board, as_operator=as_operator):
+            return bool(good) and self._write(board, items, good, told, as_operator, ())
+        if not good or len(good) < len(items) or not self._intake.takes(board, as_operator=as_operator):
             return False
         players = Counter(score.player for score in good) if self._by_player else None
 
         def decided(decisions: list[RateDecision] | Exception) -> None:
             if isinstance(decisions, Exception):
                 told(decisions, decisions.evidence["decisions"] if isinstance(decisions, RateLimited) else ())
-            elif not write(decisions):  # the board was changed meanwhile
+            elif not self._write(board, items, good, told, as_operator, decisions):  # the board was changed meanwhile
                 self._aside(partial(self._write_plainly, board, good, told, as_operator, decisions))
 
         return self._turnstile.take("score", caller, len(good), players, decided)
@@ -72,10 +73,13 @@ class HotScores:
         as_operator: bool,
         decisions: Sequence[RateDecision],
     ) -> bool:
+        if not decisions and len(good) == len(items):
+            return self._intake.add(board, good, told, as_operator=as_operator)
+
         def written(results: Results | Exception | None) -> None:
             if results is None and decisions:
                 self._aside(partial(self._write_plainly, board, good, told, as_operator, decisions))
-            elif isinstance(results, list) and len(results) < len(items):
+            elif isinstance(results, list):
                 told(merge(items, results), decisions)
             else:
                 told(results, decisions)

@@ -93,7 +93,7 @@ class HotDesk:
         except Exception:  # Flask's view finds it too, and says so
             return False
 
-        def told(outcome: Outcome | Exception | None, decisions: Sequence[RateDecision]) -> None:
+        def told(outcome: Outcome | Exception | None, decisions: Sequence[RateDecision] = ()) -> None:
             self.answered += 1
             done(None if outcome is None else _answered(is_batch, outcome, decisions))
 
