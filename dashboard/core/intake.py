@@ -9,7 +9,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from dashboard.core.plans import Plan
 from dashboard.core.scores import Scores
@@ -39,15 +39,12 @@ class Pipe(Protocol):
     @property
     def ready(self) -> bool: ...
     def call(
-        self, script: str, keys: Iterable[str], args: Iterable[str | int], done: Callable[[Any], None]
+        self, script: str, keys: Sequence[str], args: Iterable[str | int], done: Callable[[Any], None]
     ) -> None: ...
     def push(self) -> None: ...
 
 
-class _Waiting(NamedTuple):
-    board: Board
-    scores: Sequence[Score]
-    done: Done
+_Entry = tuple[Sequence[Score], Done]
 
 
 class Intake:
@@ -65,7 +62,7 @@ class Intake:
         self._pipe = pipe
         self._later = later
         self._most_waiting = most_waiting
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[tuple[Board, _Entry]] = deque()
         self._count = 0
         self._flights = 0
         self._due = False
@@ -81,11 +78,12 @@ class Intake:
         known = self._scores.remembered(board, as_operator=as_operator)
         if known is None or not self._pipe.ready:
             return False
-        if self._count + len(scores) > self._most_waiting:
+        count = self._count + len(scores)
+        if count > self._most_waiting:
             self._later(partial(done, StoreUnavailable("Too many scores wait for Redis; try again shortly.")))
             return True
-        self._count += len(scores)
-        self._waiting.append(_Waiting(known, scores, done))
+        self._count = count
+        self._waiting.append((known, (scores, done)))
         if not self._due and self._flights < FLIGHTS:
             self._due = True
             self._later(self._fly)
@@ -96,59 +94,64 @@ class Intake:
         self._due = False
         if not self._waiting or self._flights >= FLIGHTS:
             return
-        loads: dict[int, list[_Waiting]] = {}
-        room = LOAD
-        while self._waiting and (room == LOAD or len(self._waiting[0].scores) <= room):
-            entry = self._waiting.popleft()
-            room -= len(entry.scores)
-            loads.setdefault(id(entry.board), []).append(entry)
+        loads = self._load()
         flight = _Flight(len(loads))
         self._flights += 1
-        for entries in loads.values():
-            self._send(entries, flight)
+        for board, entries in loads:
+            self._send(board, entries, flight)
         self._pipe.push()
 
-    def _send(self, entries: list[_Waiting], flight: "_Flight") -> None:
-        plan = None
+    def _load(self) -> list[tuple[Board, list[_Entry]]]:
+        """What goes together of that which waits, by board as it was remembered."""
+        waiting, room = self._waiting, LOAD
+        loads: dict[int, tuple[Board, list[_Entry]]] = {}
+        while waiting and (room == LOAD or len(waiting[0][1][0]) <= room):
+            board, entry = waiting.popleft()
+            room -= len(entry[0])
+            load = loads.get(id(board))
+            if load is None:
+                load = loads[id(board)] = (board, [])
+            load[1].append(entry)
+        return list(loads.values())
+
+    def _send(self, board: Board, entries: list[_Entry], flight: "_Flight") -> None:
         try:
             if not self._pipe.ready:
                 raise ConnectionError("the connection broke")
-            plan = self._scores.plan(entries[0].board, [score for entry in entries for score in entry.scores])
+            plan = self._scores.plan(board, [score for scores, _ in entries for score in scores])
             self._pipe.call(plan.script, plan.keys, plan.args, partial(self._arrived, entries, plan, flight))
         except Exception as error:
-            self._arrived(entries, plan, flight, error)
+            self._landed(flight)
+            self._hand_out(entries, _told(error, board))
 
-    def _arrived(self, entries: list[_Waiting], plan: Plan | None, flight: "_Flight", reply: Any) -> None:
+    def _arrived(self, entries: list[_Entry], plan: Plan, flight: "_Flight", reply: Any) -> None:
         """`reply` may be an error; it is told as `Scores.submit` would raise it."""
-        flight.calls -= 1
-        if flight.calls == 0:
-            self._landed()
+        self._landed(flight)
         outcome: Results | Exception | None
         try:
-            with answering(), sharing(entries[0].board.settings.key):
-                if plan is None or isinstance(reply, Exception):
-                    raise reply
-                outcome = self._scores.read(plan, reply)
+            outcome = _told(reply, plan.board) if isinstance(reply, Exception) else self._scores.read(plan, reply)
         except Exception as error:
             outcome = error
         self._hand_out(entries, outcome)
 
-    def _landed(self) -> None:
+    def _landed(self, flight: "_Flight") -> None:
+        flight.calls -= 1
+        if flight.calls:
+            return
         self._flights -= 1
         if self._waiting and not self._due:
             self._due = True
             self._later(self._fly)
 
-    def _hand_out(self, entries: list[_Waiting], outcome: Results | Exception | None) -> None:
+    def _hand_out(self, entries: list[_Entry], outcome: Results | Exception | None) -> None:
+        self._count -= sum([len(scores) for scores, _ in entries])
         at = 0
-        for _, scores, done in entries:
-            count = len(scores)
-            self._count -= count
+        for scores, done in entries:
+            start, at = at, at + len(scores)
             try:
-                done(outcome[at : at + count] if isinstance(outcome, list) else outcome)
+                done(outcome[start:at] if isinstance(outcome, list) else outcome)
             except Exception:  # it must not cost the others their answers
                 log.exception("an answer was not taken")
-            at += count
 
 
 class _Flight:
@@ -156,3 +159,12 @@ class _Flight:
 
     def __init__(self, calls: int) -> None:
         self.calls = calls
+
+
+def _told(error: Exception, board: Board) -> Exception:
+    """An error as `Scores.submit` would raise it."""
+    try:
+        with answering(), sharing(board.settings.key):
+            raise error
+    except Exception as told:
+        return told

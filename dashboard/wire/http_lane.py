@@ -8,7 +8,7 @@ the connection's greenlet, which afterwards comes back here. What waits for the 
 import io
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 from wsgiref.handlers import format_date_time
 
 import eventlet
@@ -34,10 +34,8 @@ class Desk(Protocol):
         """
 
 
-class _Known(NamedTuple):
-    admitted: object
-    length: int
-    end: str
+_Known = tuple[object, int, str]
+"""Of a head: what the desk admitted, how long the body is, how the head of the answer ends."""
 
 
 class Lane:
@@ -47,23 +45,20 @@ class Lane:
         self.take = desk.take
         self._desk = desk
         self._clock = clock
-        self._heads: dict[bytes, _Known] = {}
+        self.heads: dict[bytes, _Known] = {}
+        """What is known of the heads that came."""
         self._second, self._date = -1, ""
 
-    def find(self, head: bytes) -> _Known | None:
-        """What is known of a head, None where it is not plain."""
-        try:
-            return self._heads[head]
-        except KeyError:
-            pass
+    def learn(self, head: bytes) -> _Known | None:
+        """What is to be known of a head that comes for the first time, None where it is not plain."""
         read = read_head(head)
-        admitted = read and self._desk.admit(read)
-        end = "\r\nConnection: keep-alive\r\n\r\n" if read and read.echo else "\r\n\r\n"
-        known = _Known(admitted, read.length, end) if read and admitted is not None else None
-        if known is not None:
-            if len(self._heads) >= MOST_HEADS:
-                self._heads.clear()
-            self._heads[head] = known
+        admitted = None if read is None else self._desk.admit(read)
+        if read is None or admitted is None:
+            return None
+        if len(self.heads) >= MOST_HEADS:
+            self.heads.clear()
+        end = "\r\nConnection: keep-alive\r\n\r\n" if read.echo else "\r\n\r\n"
+        known = self.heads[head] = (admitted, read.length, end)
         return known
 
     def written(self, answer: Answer, end: str) -> bytes:
@@ -72,8 +67,8 @@ class Lane:
         if second != self._second:
             self._second, self._date = second, format_date_time(second)
         status, headers, body = answer
-        (name, value), *others = headers
-        more = "".join([f"\r\n{name}: {value}" for name, value in others]) if others else ""
+        name, value = headers[0]
+        more = "".join([f"\r\n{name}: {value}" for name, value in headers[1:]]) if len(headers) > 1 else ""
         start = f"HTTP/1.1 {status}\r\n{name}: {value}\r\nContent-Length: {len(body)}{more}\r\nDate: {self._date}{end}"
         return start.encode() + body
 
@@ -136,22 +131,27 @@ class _Connection:
             self._deafen()
 
     def _advance(self) -> None:
-        buffer = self._buffer
-        end = buffer.find(b"\r\n\r\n") + 4
-        known = self._lane.find(buffer[:end]) if end > 3 else None
+        lane, buffer = self._lane, self._buffer
+        start = buffer.find(b"\r\n\r\n") + 4
+        known = None
+        if start > 3:
+            head = buffer[:start]
+            known = lane.heads.get(head) or lane.learn(head)
         if known is None:
             self._leave(buffer)
             return
-        self._total = end + known.length
-        if len(buffer) < self._total:
+        admitted, length, self._end = known
+        self._total = total = start + length
+        if len(buffer) < total:
             if self._ended:
                 self._leave(buffer)
             return
-        if self._state[2] == wsgi.STATE_CLOSE:
+        state = self._state
+        if state[2] == wsgi.STATE_CLOSE:
             self._leave(None)
             return
-        self._busy, self._end, self._state[2] = True, known.end, wsgi.STATE_REQUEST
-        if not self._lane.take(known.admitted, self._address, buffer[end : self._total], self._answer):
+        self._busy, state[2] = True, wsgi.STATE_REQUEST
+        if not lane.take(admitted, self._address, buffer[start:total], self._answer):
             self._busy = False
             self._leave(buffer)
 
@@ -163,7 +163,7 @@ class _Connection:
             self._leave(self._buffer)
             return
         data = self._lane.written(answer, self._end)
-        self._buffer = self._buffer[self._total :]
+        self._buffer = buffer = self._buffer[self._total :]
         try:
             sent = self._send(data)
         except BlockingIOError:
@@ -171,14 +171,15 @@ class _Connection:
         except OSError:
             self._leave(None)
             return
-        over = self._state[2] == wsgi.STATE_CLOSE or (self._ended and not self._buffer)
+        state = self._state
+        over = state[2] == wsgi.STATE_CLOSE or (self._ended and not buffer)
         if sent < len(data) or over:
-            self._leave(None if over else self._buffer, unsent=data[sent:], plain=False)
+            self._leave(None if over else buffer, unsent=data[sent:], plain=False)
             return
-        self._state[2] = wsgi.STATE_IDLE
+        state[2] = wsgi.STATE_IDLE
         if self._listener is None and not self._ended:
             self._listen()
-        if self._buffer:
+        if buffer:
             self._advance()
 
     def _leave(self, rest: bytes | None, *, unsent: bytes = b"", plain: bool = True) -> None:

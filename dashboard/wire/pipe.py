@@ -9,7 +9,7 @@ import hashlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import eventlet
@@ -84,13 +84,12 @@ class Pipe:
         self._open = False
         self._lose(ConnectionError("closed"))
 
-    def call(self, script: str, keys: Iterable[str], args: Iterable[str | int], done: Done) -> None:
+    def call(self, script: str, keys: Sequence[str], args: Iterable[str | int], done: Done) -> None:
         """Call a script at the next `push`. `done` gets the reply, or an exception: Redis' own error, or ConnectionError
         where the connection broke or was silent for `timeout_s`; the call may then have been run. Only while `ready`.
         """
         source, sha = self._scripts[script]
-        names = list(keys)
-        parts = [len(names), *names, *args]
+        parts = [len(keys), *keys, *args]
         call = _Call(source, _bulk(parts), len(parts) + 2, self._clock() + self._timeout_s, done)
         self._out.append(b"*%d\r\n$7\r\nEVALSHA\r\n%b%b" % (call.length, sha, call.tail))
         self._calls.append(call)
@@ -237,9 +236,8 @@ def _nothing() -> None:
 
 def _bulk(parts: Iterable[str | int]) -> bytes:
     """The parts of a command as RESP, without its first line."""
-    out = []
-    for part in parts:
-        text = part if type(part) is str else str(part)
-        size = len(text) if text.isascii() else len(text.encode())
-        out.append(f"${size}\r\n{text}\r\n")
-    return "".join(out).encode()
+    texts = [part if type(part) is str else str(part) for part in parts]
+    whole = "".join([f"${len(text)}\r\n{text}\r\n" for text in texts])
+    if not whole.isascii():  # lengths are those of bytes
+        whole = "".join([f"${len(text.encode())}\r\n{text}\r\n" for text in texts])
+    return whole.encode()
