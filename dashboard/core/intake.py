@@ -1,6 +1,6 @@
 """Scores that arrive together, written together: what comes in one turn of the event loop is as few calls as possible.
 
-Owns: what is put into one call, how many calls are on their way, and how many scores may wait. Leaves to others: the call
+Owns: what is put into one call, that one load is on its way at a time, and how many scores may wait. Leaves to others: the call
 (`plans.py`), what becomes of the settings (`scores.py`), the connection (handed in). The answers are those that the scores
 would get one by one: the script takes a batch in its order.
 """
@@ -19,8 +19,6 @@ from dashboard.values import Board, Result, Score
 
 log = logging.getLogger(__name__)
 
-FLIGHTS = 2
-"""So many loads are on their way at once; what comes meanwhile is the next load."""
 LOAD = 256
 """Most scores in one load, of all boards together, unless one request has more: about 15 ms of the store's time."""
 MOST_WAITING = 10_000
@@ -64,7 +62,8 @@ class Intake:
         self._most_waiting = most_waiting
         self._waiting: deque[tuple[Board, _Entry]] = deque()
         self._count = 0
-        self._flights = 0
+        self._calls = 0
+        """Of the load that is on its way, not answered yet. What comes meanwhile is the next load."""
         self._due = False
 
     def add(self, board: str, scores: Sequence[Score], done: Done, *, as_operator: bool) -> bool:
@@ -80,7 +79,7 @@ class Intake:
             return True
         self._count = count
         self._waiting.append((known, (scores, done)))
-        if not self._due and self._flights < FLIGHTS:
+        if not self._due and not self._calls:
             self._due = True
             self._later(self._fly)
         return True
@@ -88,13 +87,12 @@ class Intake:
     def _fly(self) -> None:
         """Send what waits, up to a load."""
         self._due = False
-        if not self._waiting or self._flights >= FLIGHTS:
+        if not self._waiting or self._calls:
             return
         loads = self._load()
-        flight = _Flight(len(loads))
-        self._flights += 1
+        self._calls = len(loads)
         for board, entries in loads:
-            self._send(board, entries, flight)
+            self._send(board, entries)
         self._pipe.push()
 
     def _load(self) -> list[tuple[Board, list[_Entry]]]:
@@ -110,19 +108,19 @@ class Intake:
             load[1].append(entry)
         return list(loads.values())
 
-    def _send(self, board: Board, entries: list[_Entry], flight: "_Flight") -> None:
+    def _send(self, board: Board, entries: list[_Entry]) -> None:
         try:
             if not self._pipe.ready:
                 raise ConnectionError("the connection broke")
             plan = self._scores.plan(board, [score for scores, _ in entries for score in scores])
-            self._pipe.call(plan.script, plan.keys, plan.args, partial(self._arrived, entries, plan, flight))
+            self._pipe.call(plan.script, plan.keys, plan.args, partial(self._arrived, entries, plan))
         except Exception as error:
-            self._landed(flight)
+            self._landed()
             self._hand_out(entries, _told(error, board))
 
-    def _arrived(self, entries: list[_Entry], plan: Plan, flight: "_Flight", reply: Any) -> None:
+    def _arrived(self, entries: list[_Entry], plan: Plan, reply: Any) -> None:
         """`reply` may be an error; it is told as `Scores.submit` would raise it."""
-        self._landed(flight)
+        self._landed()
         outcome: Results | Exception | None
         try:
             outcome = _told(reply, plan.board) if isinstance(reply, Exception) else self._scores.read(plan, reply)
@@ -130,12 +128,9 @@ class Intake:
             outcome = error
         self._hand_out(entries, outcome)
 
-    def _landed(self, flight: "_Flight") -> None:
-        flight.calls -= 1
-        if flight.calls:
-            return
-        self._flights -= 1
-        if self._waiting and not self._due:
+    def _landed(self) -> None:
+        self._calls -= 1
+        if self._waiting and not self._calls and not self._due:
             self._due = True
             self._later(self._fly)
 
@@ -148,13 +143,6 @@ class Intake:
                 done(outcome[start:at] if isinstance(outcome, list) else outcome)
             except Exception:  # it must not cost the others their answers
                 log.exception("an answer was not taken")
-
-
-class _Flight:
-    """A load on its way: how many of its calls are not answered yet."""
-
-    def __init__(self, calls: int) -> None:
-        self.calls = calls
 
 
 def _told(error: Exception, board: Board) -> Exception:
