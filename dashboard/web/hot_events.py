@@ -1,34 +1,35 @@
 """Socket events that are answered inside the event loop: scores, and watching what others watch already.
 
 Owns: which events those are. Leaves to others: what an event means and what is answered, which is the same in both lanes
-(`sockets.py`, `submit.py`, `core/intake.py`), bytes and order (`wire/`).
+(`sockets.py`, `submit.py`, `hot_scores.py`), bytes and order (`wire/`).
 
-What is refused, counted by a rate limit or has to wait for Redis goes to the ordinary handler.
+What is refused before it is written, and a `subscribe` that has to ask Redis, goes to the ordinary handler.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from dashboard.core.intake import Intake, Results
 from dashboard.errors import ScorecastError
+from dashboard.values import RateDecision, Score
 from dashboard.web.bodies import parse
 from dashboard.web.clients import Clients
+from dashboard.web.hot_scores import HotScores
 from dashboard.web.limits import Door
 from dashboard.web.models import NAME, SubscribeIn, TopicIn, split_scores, validate
 from dashboard.web.packets import Json
 from dashboard.web.sockets import failed, split_board
-from dashboard.web.submit import Items, encode, good_of, merge, read_plain
+from dashboard.web.submit import FIELDS, Items, Outcome, encode, read_plain, spaced
 
 LONGEST = 1 << 16
 """A longer event would hold up all others for too long."""
 MOST_KNOWN = 1024
 """Viewers send the same words again and again: so many are remembered, each shorter than LONGEST_KNOWN."""
 LONGEST_KNOWN = 512
-BOARD_FIRST = re.compile(
-    r'_\[_"scores?"_,_\{_"board"_:_"(NAME)"_,'.replace("_", r"[ \t\n\r]*").replace("NAME", NAME.pattern)
-)
+_HEAD = r'_\[_"EVENT"_,_{_"board"_:_"(NAME)"_,_'
+SCORE = re.compile(spaced(_HEAD.replace("EVENT", "score") + FIELDS + r"_}_\]_").replace("NAME", NAME.pattern))
+BATCH = re.compile(spaced(_HEAD.replace("EVENT", "scores")).replace("NAME", NAME.pattern))
 
 Reply = Callable[[bytes | None], None]
 Taker = Callable[[str, str, Reply], bool]
@@ -60,7 +61,7 @@ class _Known:
 class HotEvents:
     """Its `takers` are for `wire/takers.py`. Of the event loop: nothing blocks, nothing is raised."""
 
-    def __init__(self, clients: Clients, intake: Intake | None, feeds: HotFeeds, door: Door) -> None:
+    def __init__(self, clients: Clients, scores: HotScores | None, feeds: HotFeeds, door: Door) -> None:
         self._clients = clients
         self._feeds = feeds
         self._known: dict[str, _Known] = {}
@@ -68,25 +69,24 @@ class HotEvents:
         self.takers: dict[str, Taker] = {"unsubscribe": self._unsubscribe}
         if not door.counts("read"):
             self.takers["subscribe"] = self._subscribe
-        if intake is not None:
-            self.takers["score"] = partial(self._write, intake, False)
-            self.takers["scores"] = partial(self._write, intake, True)
+        if scores is not None:
+            self.takers["score"] = partial(self._write, scores, False)
+            self.takers["scores"] = partial(self._write, scores, True)
 
-    def _write(self, intake: Intake, many: bool, sid: str, text: str, reply: Reply) -> bool:
+    def _write(self, scores: HotScores, many: bool, sid: str, text: str, reply: Reply) -> bool:
         client = self._clients.find(sid)
         if client is None or not client.writes or len(text) > LONGEST:
             return False
         try:
             board, is_batch, items = read_event(text)
-            good = good_of(items) if is_batch else items
         except Exception:  # the ordinary handler finds it too, and says so
             return False
 
-        def written(results: Results | Exception | None) -> None:
-            self.answered += results is not None
-            reply(None if results is None else _answer(is_batch, items, results))
+        def told(outcome: Outcome | Exception | None, decisions: Sequence[RateDecision] = ()) -> None:
+            self.answered += outcome is not None
+            reply(None if outcome is None else _answer(is_batch, outcome))
 
-        return is_batch is many and bool(good) and intake.add(board, good, written, as_operator=client.operates)  # type: ignore[arg-type]
+        return is_batch is many and scores.submit(board, items, client.caller, told, as_operator=client.operates)
 
     def _subscribe(self, sid: str, text: str, reply: Reply) -> bool:
         known = self._read(SubscribeIn, text)
@@ -127,7 +127,10 @@ def read_event(text: str) -> tuple[str, bool, Items]:
     """The board, whether it is a batch, and its scores, of a `score` or `scores`. Raises what the ordinary handler does, or
     ValueError.
     """
-    head = BOARD_FIRST.match(text)
+    one = SCORE.fullmatch(text)
+    if one is not None:
+        return one[1], False, (Score(one[2], int(one[3])),)
+    head = BATCH.match(text)
     if head is not None and text[-1] == "]":
         plain = read_plain(b"{" + text[head.end() : -1].encode())
         if plain is not None:
@@ -137,10 +140,10 @@ def read_event(text: str) -> tuple[str, bool, Items]:
     return board, *split_scores(body)
 
 
-def _answer(is_batch: bool, items: Items, results: Results | Exception) -> bytes:
+def _answer(is_batch: bool, outcome: Outcome | Exception) -> bytes:
     try:
-        if isinstance(results, Exception):
-            raise results
-        return encode(is_batch, merge(items, results) if is_batch else results)[:-1]  # without its end of line
+        if isinstance(outcome, Exception):
+            raise outcome
+        return encode(is_batch, outcome)[:-1]  # without its end of line
     except Exception as error:
         return Json.dumps(failed(error)).encode()

@@ -14,12 +14,18 @@ from dashboard.web.bodies import MAX_BYTES, parse
 from dashboard.web.models import split_scores
 from dashboard.web.problems import problem
 
-PLAIN = re.compile(
-    rb'_{_"player"_:_"([ !#-\[\]-~]{1,128}+)"_,_"score"_:_(-?(?:0|[1-9][0-9]{0,14}+))_}_'.replace(b"_", rb"[ \t\n\r]*+")
-)
-"""What most bodies are, and what the models take as it stands: a name of printable ASCII, a score that is within its
+FIELDS = r'"player"_:_"([ !#-\[\]-~]{1,128}+)"_,_"score"_:_(-?(?:0|[1-9][0-9]{0,14}+))'
+"""What is in most scores, and what the models take as it stands: a name of printable ASCII, a score that is within its
 bounds by its length.
 """
+
+
+def spaced(pattern: str) -> str:
+    """A pattern of JSON with white space in the place of each `_`."""
+    return pattern.replace("_", r"[ \t\n\r]*+")
+
+
+PLAIN = re.compile(spaced("_{_" + FIELDS + "_}_").encode())
 _decode = json.JSONDecoder().decode
 Items = Sequence[Score | ScorecastError]
 Outcome = Sequence[Result | ScorecastError]

@@ -41,11 +41,12 @@ class Fanout:
         text = self._text(event, data)
         made = frame(b"4" + text.encode())
         polled = packet.Packet(packet.MESSAGE, text)
-        for viewer in self._viewers(room):
-            if type(viewer) is EngineSocket:
-                viewer.write(made)
-            elif not viewer.closed:
-                viewer.send(polled)
+        for viewers in self._slices(room):
+            for viewer in viewers:
+                if type(viewer) is EngineSocket:
+                    viewer.write(made)
+                elif not viewer.closed:
+                    viewer.send(polled)
 
     def publish(self, event: str, data: object, room: str, whole: Callable[[], object] | None = None) -> None:
         """Send an event to all in a room of the namespace `/`, behind all that each of them was sent before.
@@ -64,23 +65,24 @@ class Fanout:
             return made or first
 
         polled = packet.Packet(packet.MESSAGE, text)
-        for viewer in self._viewers(room):
-            if type(viewer) is EngineSocket:
-                viewer.write_latest(room, first, newest)
-            elif not viewer.closed and viewer.queue.qsize() < MOST_POLLED:
-                viewer.send(polled)
+        for viewers in self._slices(room):
+            for viewer in viewers:
+                if type(viewer) is EngineSocket:
+                    viewer.write_latest(room, first, newest)
+                elif not viewer.closed and viewer.queue.qsize() < MOST_POLLED:
+                    viewer.send(polled)
 
-    def _viewers(self, room: str) -> Iterator[Any]:
-        """The sockets of a room, with a break now and then."""
+    def _slices(self, room: str) -> Iterator[list[Any]]:
+        """The sockets of a room, LOOK at a time, with a break now and then."""
         sockets, clock = self._shared.sockets, self._shared.poller.clock
-        for n, sid in enumerate(self._rooms.members("/", room)):
-            if n % LOOK == 0 and clock() - self._since > SLICE_S:
+        members = self._rooms.members("/", room)
+        for n in range(0, len(members), LOOK):
+            if clock() - self._since > SLICE_S:
                 eventlet.sleep(0)
                 self._since = clock()
-            viewer = sockets.get(sid)
-            if viewer is not None:
-                yield viewer
+            yield [*filter(None, map(sockets.get, members[n : n + LOOK]))]
 
     def _text(self, event: str, data: object) -> str:
-        text: str = self._server.packet_class(EVENT, namespace="/", data=[event, data]).encode()
+        sent = self._server.packet_class(EVENT, namespace="/", data=[event, data], binary=False)  # it need not search
+        text: str = sent.encode()
         return text

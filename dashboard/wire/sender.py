@@ -87,18 +87,24 @@ class Sender:
             self._queue(self._out, data)
 
     def write_latest(self, kind: str, data: bytes, newest: Callable[[], bytes]) -> None:
-        """Send a frame. Where one of its kind still waits, `newest()` goes in the place of both."""
-        if not self.open:
-            return
-        if self._out is None:
-            sent = self._send(data)
-            if sent > 0:
+        """Send a frame. Where one of its kind still waits, `newest()` goes in the place of both.
+
+        Called for each viewer of each frame: nearly always the socket takes it, and nothing else is looked at.
+        """
+        if self._out is None and self.fd >= 0 and not self.closing:
+            try:
+                sent = posix.write(self.fd, data)
+            except BlockingIOError:
+                self._wait()
+            except OSError:
+                self.lost("transport close")
+                return
+            else:
                 if sent < len(data):  # begun, so it has to be finished
                     self._wait(memoryview(data)[sent:])
                 return
-            if sent < 0:
-                return
-            self._wait()
+        elif not self.open:
+            return
         if self._latest is None:
             self._latest = {kind: data}
         elif kind not in self._latest:
