@@ -1,6 +1,6 @@
 """Scores that arrive together, written together: what comes in one turn of the event loop is as few calls as possible.
 
-Owns: what is put into one call, that one load is on its way at a time, and how many scores may wait. Leaves to others: the call
+Owns: what is put into one call, how many calls are on their way, and how many scores may wait. Leaves to others: the call
 (`plans.py`), what becomes of the settings (`scores.py`), the connection (handed in). The answers are those that the scores
 would get one by one: the script takes a batch in its order.
 """
@@ -19,6 +19,8 @@ from dashboard.values import Board, Result, Score
 
 log = logging.getLogger(__name__)
 
+FLIGHTS = 2
+"""So many loads are on their way at once; what comes meanwhile is the next load."""
 LOAD = 256
 """Most scores in one load, of all boards together, unless one request has more: about 15 ms of the store's time."""
 MOST_WAITING = 10_000
@@ -62,8 +64,7 @@ class Intake:
         self._most_waiting = most_waiting
         self._waiting: deque[tuple[Board, _Entry]] = deque()
         self._count = 0
-        self._calls = 0
-        """Of the load that is on its way, not answered yet. What comes meanwhile is the next load."""
+        self._flights = 0
         self._due = False
 
     def takes(self, board: str, *, as_operator: bool) -> bool:
@@ -83,7 +84,7 @@ class Intake:
             return True
         self._count = count
         self._waiting.append((known, (scores, done)))
-        if not self._due and not self._calls:
+        if not self._due and self._flights < FLIGHTS:
             self._due = True
             self._later(self._fly)
         return True
@@ -91,12 +92,13 @@ class Intake:
     def _fly(self) -> None:
         """Send what waits, up to a load."""
         self._due = False
-        if not self._waiting or self._calls:
+        if not self._waiting or self._flights >= FLIGHTS:
             return
         loads = self._load()
-        self._calls = len(loads)
+        flight = _Flight(len(loads))
+        self._flights += 1
         for board, entries in loads:
-            self._send(board, entries)
+            self._send(board, entries, flight)
         self._pipe.push()
 
     def _load(self) -> list[tuple[Board, list[_Entry]]]:
@@ -112,19 +114,19 @@ class Intake:
             load[1].append(entry)
         return list(loads.values())
 
-    def _send(self, board: Board, entries: list[_Entry]) -> None:
+    def _send(self, board: Board, entries: list[_Entry], flight: "_Flight") -> None:
         try:
             if not self._pipe.ready:
                 raise ConnectionError("the connection broke")
             plan = self._scores.plan(board, [score for scores, _ in entries for score in scores])
-            self._pipe.call(plan.script, plan.keys, plan.args, partial(self._arrived, entries, plan))
+            self._pipe.call(plan.script, plan.keys, plan.args, partial(self._arrived, entries, plan, flight))
         except Exception as error:
-            self._landed()
+            self._landed(flight)
             self._hand_out(entries, _told(error, board))
 
-    def _arrived(self, entries: list[_Entry], plan: Plan, reply: Any) -> None:
+    def _arrived(self, entries: list[_Entry], plan: Plan, flight: "_Flight", reply: Any) -> None:
         """`reply` may be an error; it is told as `Scores.submit` would raise it."""
-        self._landed()
+        self._landed(flight)
         outcome: Results | Exception | None
         try:
             outcome = _told(reply, plan.board) if isinstance(reply, Exception) else self._scores.read(plan, reply)
@@ -132,9 +134,12 @@ class Intake:
             outcome = error
         self._hand_out(entries, outcome)
 
-    def _landed(self) -> None:
-        self._calls -= 1
-        if self._waiting and not self._calls and not self._due:
+    def _landed(self, flight: "_Flight") -> None:
+        flight.calls -= 1
+        if flight.calls:
+            return
+        self._flights -= 1
+        if self._waiting and not self._due:
             self._due = True
             self._later(self._fly)
 
@@ -147,6 +152,13 @@ class Intake:
                 done(outcome[start:at] if isinstance(outcome, list) else outcome)
             except Exception:  # it must not cost the others their answers
                 log.exception("an answer was not taken")
+
+
+class _Flight:
+    """A load on its way: how many of its calls are not answered yet."""
+
+    def __init__(self, calls: int) -> None:
+        self.calls = calls
 
 
 def _told(error: Exception, board: Board) -> Exception:
