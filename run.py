@@ -38,7 +38,6 @@ import logging  # noqa: E402
 import signal  # noqa: E402
 import socket  # noqa: E402
 import subprocess  # noqa: E402
-import threading  # noqa: E402
 import time  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import get_args  # noqa: E402
@@ -54,6 +53,7 @@ from dashboard.errors import BadSetting, ScorecastError, StartFailed  # noqa: E4
 from dashboard.flags import STORE, leave, on_store, settings_options  # noqa: E402
 from dashboard.live.crew import Kind  # noqa: E402
 from dashboard.progress import LivingLine, Progress  # noqa: E402
+from dashboard.store.bell import Bell  # noqa: E402
 from dashboard.values import Order, Rule  # noqa: E402
 from dashboard.web.models import clean_name  # noqa: E402
 
@@ -86,14 +86,14 @@ def serve(settings: Settings, *, demo: bool) -> None:
     from dashboard.parts import open_parts
 
     log_lines(settings.log_format)
-    with open_parts(settings) as parts:
+    with open_parts(settings) as parts, Bell() as bell:
         server = Server(settings, parts)
         players: list[subprocess.Popen[bytes]] = []
 
         def stop(*_: object) -> None:
             for child in players:
                 child.terminate()  # first, so that it says goodbye to a server that still answers
-            server.stop()
+            bell.ring()
 
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
@@ -104,7 +104,7 @@ def serve(settings: Settings, *, demo: bool) -> None:
                 players.append(start_demo(address, settings))
 
         try:
-            server.run(ready)
+            server.run(bell, ready)
         finally:
             for child in players:
                 child.terminate()
@@ -203,11 +203,12 @@ def worker(outer: dict[str, str | None], /, kind: Kind, name: str | None, **flag
 
     settings = load(**outer | {name: value for name, value in flags.items() if value is not None})
     log_lines(settings.log_format)
-    name, stop = clean_name(name or f"{socket.gethostname()}-{os.getpid()}"), threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    with open_parts(settings) as parts:
-        work(parts, kind, name, stop.is_set, lambda: click.echo(f"Worker {name} works on {kind}"))
+    name = clean_name(name or f"{socket.gethostname()}-{os.getpid()}")
+    with Bell() as stop:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.ring())
+        with open_parts(settings) as parts:
+            work(parts, kind, name, stop, lambda: click.echo(f"Worker {name} works on {kind}"))
 
 
 @main.command("demo", short_help="Simulated players on a running server.")

@@ -18,6 +18,7 @@ from flask import Blueprint
 from dashboard.config import Settings
 from dashboard.core.intake import Intake
 from dashboard.core.plans import Plan
+from dashboard.core.turnstile import Turnstile
 from dashboard.live.archiver import Archiver
 from dashboard.live.broadcaster import Broadcaster
 from dashboard.live.channels import ChannelFeed
@@ -29,9 +30,10 @@ from dashboard.live.pulse import PulseFeed
 from dashboard.live.reporter import Reporter
 from dashboard.live.sessions import SessionSockets
 from dashboard.live.tails import Tails
-from dashboard.live.view import Frame
 from dashboard.parts import Keeper, Parts
+from dashboard.store.bell import Bell
 from dashboard.store.client import as_error, connect, dial
+from dashboard.store.rate_limit import SCRIPT as TAKE_LIMITS
 from dashboard.store.scripts import answering
 from dashboard.web import server as web
 from dashboard.web.api import make_api
@@ -42,6 +44,7 @@ from dashboard.web.groups import make_groups
 from dashboard.web.guards import Guard
 from dashboard.web.health import make_health
 from dashboard.web.hot_events import HotEvents
+from dashboard.web.hot_scores import HotScores
 from dashboard.web.ingest import HotDesk, Ingest
 from dashboard.web.limits import Door, make_limits
 from dashboard.web.locks import make_locks
@@ -63,34 +66,32 @@ log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parent.parent
 HISTORY_S = 60.0
+SIGN_INS_S = 5.0
+"""Between two reports of sessions: each is a round trip, and the panel asks for one before it looks."""
 
 
-def work(parts: Parts, kind: Kind, name: str, stopped: Callable[[], bool], on_ready: Callable[[], None]) -> None:
-    """Work until `stopped`. Keeps the embedded store alive meanwhile."""
+def work(parts: Parts, kind: Kind, name: str, stop: Bell, on_ready: Callable[[], None]) -> None:
+    """Work until `stop` rings. Keeps the embedded store alive meanwhile."""
     crew = Crew(kind, [name], parts.boards, parts.tally, parts.payments)
     crew.start()
     on_ready()
-    keeper = Keeper(parts.embedded)
-    while not stopped():
-        time.sleep(0.05)
-        keeper.look()
+    Keeper(parts.embedded).keep(stop)
     crew.stop(within_s=10.0)
 
 
 class Server:
-    """The whole server on top of its parts. `run` returns after `stop`."""
+    """The whole server on top of its parts."""
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         check_vendor(ROOT)
         self._settings = settings
         self._parts = parts
-        self._stopping = False
         self.listener: socket.socket = web.listen(settings.host, settings.port)
         guard = Guard(settings.api_keys, settings.operator_key)
         door = Door(parts.limits, guard)
         retries = Retries(parts.claims, door, settings.secret_key)
         ingest = Ingest(parts.scores, guard, door, retries)
-        self._pipe, self._intake, self._desk, self._protocol = _hot_lane(settings, parts, ingest, door)
+        self._pipe, hot_scores, self._desk, self._protocol = _hot_lane(settings, parts, ingest, door)
         api = make_api(parts.boards, ingest, parts.rankings, parts.analytics, parts.rewind, guard, door)
         cookies = RedisSessions(parts.sessions, plain=settings.is_loopback)
         self._flask = web.make_flask(
@@ -115,9 +116,8 @@ class Server:
         retries.guard(self._flask)
         self._socketio = web.make_socketio(self._flask, settings.async_mode, settings.allowed_origins)
         self._transport = web.attach_transport(self._socketio)
-        room = self._socketio.server.enter_room, self._socketio.server.leave_room
-        emit = self._emit if self._transport is None else self._transport.emit
-        publish = self._publish if self._transport is None else self._transport.publish
+        wire = self._transport or web.PlainTransport(self._socketio.server)
+        room, emit, publish = (wire.enter, wire.leave), wire.emit, wire.publish
         self._broadcaster = Broadcaster(
             parts.boards, parts.rankings, parts.clock, publish, *room, tick_ms=settings.tick_ms
         )
@@ -134,9 +134,8 @@ class Server:
             "sessions": parts.sessions.panel,
         }
         self._panels = Panels(readers, emit, *room)
-        self._reporter = Reporter("rate limits", parts.limits.report)
-        self._counter = Reporter("the cache", parts.users.report)
-        self._sign_ins = Reporter("sessions", parts.sessions.report)
+        self._reporter = Reporter({"rate limits": parts.limits.report, "the cache": parts.users.report})
+        self._sign_ins = Reporter({"sessions": parts.sessions.report}, SIGN_INS_S)
         close = self._socketio.server.disconnect
         self._members = SessionSockets(ears, parts.sessions.alive, emit, close)
         self._tails = Tails(connect(parts.url, timeout_s=10.0, connections=4), parts.streams.find, emit, *room)
@@ -150,7 +149,7 @@ class Server:
         send = partial(publish_message, parts.client)
         clients = Clients(guard, door)
         bind(self._socketio, self._feeds, parts.scores, clients, guard, door, send, self._members, cookies.handle_in)
-        self._hot_events = HotEvents(clients, self._intake, self._feeds, door)
+        self._hot_events = HotEvents(clients, hot_scores, self._feeds, door)
         if self._transport is not None:
             self._transport.takers.update(self._hot_events.takers)
         self._loops = (
@@ -160,7 +159,6 @@ class Server:
             self._doorbell,
             self._channels,
             self._reporter,
-            self._counter,
             self._sign_ins,
             self._members,
             self._members.subscription,
@@ -175,8 +173,8 @@ class Server:
         host, port = self.listener.getsockname()[:2]
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
-    def run(self, on_ready: Callable[[str], None]) -> None:
-        """Serve until `stop` is called (from a signal handler, say). Keeps the embedded store alive meanwhile."""
+    def run(self, stop: Bell, on_ready: Callable[[str], None]) -> None:
+        """Serve until `stop` rings (in a signal handler, say). Keeps the embedded store alive meanwhile."""
         for loop in self._loops:
             threading.Thread(target=loop.run, daemon=True).start()
         self._crew.start()
@@ -184,10 +182,7 @@ class Server:
             self._pipe.start()
         end = web.serve(self._flask, self._socketio, self.listener, self._transport, self._protocol)
         on_ready(self.address)
-        keeper = Keeper(self._parts.embedded)
-        while not self._stopping:
-            time.sleep(0.05)
-            keeper.look()
+        Keeper(self._parts.embedded).keep(stop)
         for loop in self._loops:
             loop.stop()
         self._crew.stop(within_s=0.5)
@@ -197,17 +192,6 @@ class Server:
         time.sleep(0.1)  # what was taken on is answered
         if self._pipe is not None:
             self._pipe.stop()
-
-    def stop(self) -> None:
-        """Ask `run` to end. Safe in a signal handler: it only sets a flag."""
-        self._stopping = True
-
-    def _emit(self, event: str, frame: Frame, room: str) -> None:
-        self._socketio.server.emit(event, frame, room=room)
-
-    def _publish(self, event: str, frame: Frame, room: str, whole: Callable[[], Frame]) -> None:
-        """Every frame to every viewer, where the library sends them."""
-        self._emit(event, frame, room)
 
     def _health(self) -> Blueprint:
         def store() -> None:
@@ -240,18 +224,21 @@ class Server:
 
 def _hot_lane(
     settings: Settings, parts: Parts, ingest: Ingest, door: Door
-) -> tuple["Pipe | None", Intake | None, HotDesk | None, type | None]:
-    """The connection, the desk and the protocol of the hot lane; None where scores go the plain way: in threads, with limits
-    for scores (one trip more), where a replica is waited for, and over TLS.
+) -> tuple["Pipe | None", HotScores | None, HotDesk | None, type | None]:
+    """The connection, the desks and the protocol of the hot lanes; None where scores go the plain way: in threads, with limits
+    that one call cannot decide, where a replica is waited for, and over TLS.
     """
-    if settings.async_mode != "eventlet" or door.counts_scores or settings.durability == "replicated":
+    if settings.async_mode != "eventlet" or settings.durability == "replicated" or parts.url.startswith("rediss:"):
         return None, None, None, None
-    if parts.url.startswith("rediss:"):
+    if door.counts("score") and not parts.limits.at_once:
         return None, None, None, None
     from dashboard.wire.http_lane import Lane, later, make_protocol
     from dashboard.wire.pipe import Pipe as RedisPipe
+    from dashboard.wire.tasks import Tasks
 
-    pipe = RedisPipe(partial(dial, connect(parts.url)), {Plan.script: parts.scripts.source(Plan.script)}, as_error)
-    intake = Intake(parts.scores, pipe, later)
-    desk = HotDesk(ingest, intake, door)
-    return pipe, intake, desk, make_protocol(Lane(desk))
+    scripts = {name: parts.scripts.source(name) for name in (Plan.script, TAKE_LIMITS)}
+    pipe = RedisPipe(partial(dial, connect(parts.url)), scripts, as_error)
+    turnstile = Turnstile(parts.limits, pipe, later)
+    scores = HotScores(parts.scores, Intake(parts.scores, pipe, later), door, turnstile, Tasks().add)
+    desk = HotDesk(ingest, scores, door)
+    return pipe, scores, desk, make_protocol(Lane(desk))

@@ -42,6 +42,7 @@ from dashboard.core.tally import Tally
 from dashboard.core.users import Users
 from dashboard.errors import StartFailed, StoreStartFailed
 from dashboard.store import keys
+from dashboard.store.bell import Bell
 from dashboard.store.cache import Cache, CachePolicy
 from dashboard.store.claims import Claims
 from dashboard.store.client import Client, connect, shown
@@ -186,13 +187,16 @@ class Keeper:
     def __init__(self, embedded: EmbeddedStore | None) -> None:
         self._embedded = embedded
         self._said: str | None = None
-        self._next_s = 0.0
 
-    def look(self) -> None:
-        """Call it often; every KEEP_S it looks: see EmbeddedStore.keep."""
-        if self._embedded is None or time.monotonic() < self._next_s:
+    def keep(self, until: Bell) -> None:
+        """Look every KEEP_S (see EmbeddedStore.keep) until that bell rings."""
+        while not until.rung:
+            until.wait(None if self._embedded is None else KEEP_S)
+            self._look()
+
+    def _look(self) -> None:
+        if self._embedded is None:
             return
-        self._next_s = time.monotonic() + KEEP_S
         trouble = None
         try:
             self._embedded.keep()

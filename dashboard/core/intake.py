@@ -70,6 +70,10 @@ class Intake:
         self._flights = 0
         self._due = False
 
+    def takes(self, board: str, *, as_operator: bool) -> bool:
+        """Whether `add` would."""
+        return self._pipe.ready and self._scores.remembered(board, as_operator=as_operator) is not None
+
     def add(self, board: str, scores: Sequence[Score], done: Done, *, as_operator: bool) -> bool:
         """Write scores with what else comes in this turn. False where that takes more than one round trip, or would be
         refused: nothing is done then, and `Scores.submit` knows the rest. `done` is called later, once.

@@ -8,6 +8,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from threading import Lock
 from typing import Any
@@ -44,26 +45,34 @@ class Caller:
     @property
     def by_address(self) -> str:
         """`address:203.0.113.7`; of IPv6 the /64 network, as one customer has at least that many addresses."""
-        try:
-            ip = ip_address(self.address)
-        except ValueError:
-            return f"address:{self.address}"
-        if ip.version == 6 and ip.ipv4_mapped:
-            ip = ip.ipv4_mapped
-        if ip.version == 6 and not ip.is_loopback:
-            return f"address:{ip_network((ip, 64), strict=False)}"
-        return f"address:{ip}"
+        return _by_address(self.address)
 
     @property
     def by_key(self) -> str:
         """`key:abcd...#1f2e3d4c5b6a7988`, its first characters and a digest: keys are not written into Redis. A caller
         without a key goes by address.
         """
-        if not self.key:
-            return self.by_address
-        digest = hashlib.sha256(self.key.encode(errors="replace")).hexdigest()[:16]
-        start = self.key[: min(4, len(self.key) // 2)].replace("#", "_")
-        return f"key:{start}...#{digest}"
+        return _by_key(self.key) if self.key else self.by_address
+
+
+@lru_cache(4096)
+def _by_address(address: str) -> str:
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return f"address:{address}"
+    if ip.version == 6 and ip.ipv4_mapped:
+        ip = ip.ipv4_mapped
+    if ip.version == 6 and not ip.is_loopback:
+        return f"address:{ip_network((ip, 64), strict=False)}"
+    return f"address:{ip}"
+
+
+@lru_cache(4096)
+def _by_key(key: str) -> str:
+    digest = hashlib.sha256(key.encode(errors="replace")).hexdigest()[:16]
+    start = key[: min(4, len(key) // 2)].replace("#", "_")
+    return f"key:{start}...#{digest}"
 
 
 class Limits:
@@ -93,11 +102,7 @@ class Limits:
         Raises RateLimited (nothing was taken); StoreUnavailable, unless the guard is one of READS: it then lets pass and
         decides nothing. One round trip, none where the guard has no policy.
         """
-        claims = [
-            Claim(policy.quota, subject, count)
-            for policy in self._by_guard.get(guard, ())
-            for subject, count in _subjects(policy, caller, n, players)
-        ]
+        claims = self.claims(guard, caller, n, players)
         if not claims:
             return []
         try:
@@ -106,11 +111,28 @@ class Limits:
             if guard in READS:
                 return []
             raise
+        return self.settle(claims, decisions, n)
+
+    def claims(self, guard: str, caller: Caller, n: int, players: Mapping[str, int] | None) -> list[Claim]:
+        """What `take` takes."""
+        return [
+            Claim(policy.quota, subject, count)
+            for policy in self._by_guard.get(guard, ())
+            for subject, count in _subjects(policy, caller, n, players)
+        ]
+
+    def settle(self, claims: list[Claim], decisions: list[RateDecision], n: int) -> list[RateDecision]:
+        """Count what was decided. Raises RateLimited where one claim was refused."""
         refused = [decision for decision in decisions if not decision.allowed]
         self._count(claims, refused)
         if refused:
             raise RateLimited(_sentence(refused, n), decisions=decisions)
         return decisions
+
+    @property
+    def at_once(self) -> bool:
+        """Whether one call decides all claims."""
+        return self._limiter.one_slot
 
     def report(self) -> None:
         """Add what this process counted to the shared account. Call it once a second. At most one round trip.

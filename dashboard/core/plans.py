@@ -1,7 +1,8 @@
 """A plan: one call of the script that applies scores, from the settings as they are remembered.
 
 Owns: which periods a score counts in, whether it comes too late, the script's keys and arguments, the reading of its
-replies. Leaves to others: calling it, and again where the picture was out of date (`scores.py`).
+replies. Leaves to others: what of that is the same for every plan (`pictures.py`), calling the script, and again where the
+picture was out of date (`scores.py`).
 """
 
 import hashlib
@@ -10,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dashboard.core.calendars import kept_until_ms, open_periods
+from dashboard.core.calendars import open_periods
 from dashboard.core.decay import check_decay
 from dashboard.core.periods import Period, rfc3339
-from dashboard.core.runs import check_columns, number, rules
+from dashboard.core.pictures import SCRIPT, Picture
+from dashboard.core.runs import check_columns, number
 from dashboard.errors import (
     IdempotencyConflict,
     InvalidInput,
@@ -25,9 +27,8 @@ from dashboard.errors import (
     StreamFull,
     TooLate,
 )
-from dashboard.store import keys
 from dashboard.store.once import Once
-from dashboard.values import MAX_SCORE, Board, Mark, Result, Score
+from dashboard.values import MAX_SCORE, Mark, Result, Score
 
 AHEAD_MS = 60_000
 """A score may be stamped this far in the future: clients' clocks are not exact."""
@@ -43,33 +44,52 @@ class Plan:
     `once`: all of it counts once, so all of it is sent, whatever is to be said of it now.
     """
 
-    script = "submit_scores"
+    script = SCRIPT
 
     def __init__(
-        self, board: Board, scores: Sequence[Score], now_ms: int, mark: Mark | None, once: Once | None = None
+        self, picture: Picture, scores: Sequence[Score], now_ms: int, mark: Mark | None, once: Once | None = None
     ) -> None:
-        self.board = board
+        self.board = board = picture.board
         self.once = once
         self._settings = board.settings
         self._scores = scores
         self._now_ms = now_ms
         self._history = mark is not None
+        self._rankings: dict[Period, int] = {period: i for i, period in enumerate(picture.periods, 1)}
         self._ids: list[str] = []
-        self.results: list[Result | ScorecastError] = []
+        self.results: list[Result | ScorecastError] = [_PENDING] * len(scores)
         self.moves: dict[int, Move] = {}
         """By index what moved, where the board is a shard."""
-        self.sent: list[int] = []
-        current = open_periods(board, now_ms)
-        self._rankings: dict[Period, int] = {period: i for i, period in enumerate(current, 1)}
+        self.sent: Sequence[int] = range(len(scores))
+        lines = self._lines()
+        items = [] if lines else self._items()
+        late = list(self._rankings)[len(picture.periods) :]
+        self.keys = picture.keys_with(late, self._ids, once)
+        self.args: tuple[str | int, ...] = (
+            *picture.begin,
+            *(max(now_ms - TRUST_MS, picture.start_ms), min(now_ms + TRUST_MS, picture.end_ms)),
+            *(len(picture.periods), len(self._rankings)),
+            *((mark.id, mark.expected, mark.next) if mark else ("", "", "")),
+            once.print if once else "",
+            *picture.rankings_with(late, now_ms),
+            lines,
+            *items,
+        )
+
+    def _lines(self) -> str:
+        """The scores as lines, two of each, where all are nothing but a player and points, as nearly all are; else ''."""
+        if self._settings.columns or self._settings.half_life_s is not None:
+            return ""
+        lines = [f"{score[0]}\n{score[1]}" for score in self._scores if score[2:] == PLAIN]
+        text, count = "\n".join(lines), len(self._scores)
+        return text if len(lines) == count and text.count("\n") == 2 * count - 1 else ""
+
+    def _items(self) -> list[str | int]:
+        """The scores one by one, as the script takes them; those that are refused before have their results by then."""
         usual = ",".join(str(i) for i in self._rankings.values())
-        picky = bool(self._settings.columns) or self._settings.half_life_s is not None
         items: list[str | int] = []
-        for index, score in enumerate(scores):
-            if score[2:] == PLAIN and not picky:  # as nearly all are
-                self.results.append(_PENDING)
-                self.sent.append(index)
-                items += (score.player, score.score, "", usual, "")
-                continue
+        sent = []
+        for index, score in enumerate(self._scores):
             why: InvalidInput | None = None
             try:
                 check_columns(self._settings, score.columns)
@@ -77,55 +97,51 @@ class Plan:
                 self._check_data(score)
                 where = usual if score.at_ms is None else self._find(score)
             except InvalidInput as refused:
-                if once is None and (score.id is None or not isinstance(refused, TooLate)):
-                    self.results.append(refused)
+                if self.once is None and (score.id is None or not isinstance(refused, TooLate)):
+                    self.results[index] = refused
                     continue
                 where, why = "", refused  # unless it was taken in time and is sent again
-            self.results.append(_PENDING)
-            self.sent.append(index)
+            sent.append(index)
             at = "" if score.at_ms is None else score.at_ms
             items += (score.player, score.score, at, where, self._more(score, why))
-        name = board.name
-        slot, until_ms = self._gains()
-        self.keys = [
-            *(keys.board(name), keys.events(name), keys.history(name), keys.periods(name), keys.marks(name)),
-            *(keys.aside(name), keys.review(name), keys.gains(name, board.life, slot)),
-            *(key for period in self._rankings for key in keys.standings(name, period.id, board.settings.key)),
-            keys.unarchived(name),
-            *(keys.submitted(name, id) for id in self._ids),
-            *([keys.answered(name, once.digest)] if once else ()),
-        ]
-        self.args: list[str | int] = [board.revision, keys.CHANGED, name, rules(board.settings, inner="/" in name)]
-        self.args += [max(now_ms - TRUST_MS, *(p.start_ms for p in current))]
-        self.args += [min(now_ms + TRUST_MS, until_ms, *(p.end_ms for p in current)), len(current)]
-        self.args += [len(self._rankings), *((mark.id, mark.expected, mark.next) if mark else ("", "", ""))]
-        self.args += [once.print if once else ""]
-        for period in self._rankings:
-            over_ms = kept_until_ms(self._settings, period)
-            self.args += [period.id, "" if over_ms is None else over_ms if over_ms > now_ms else "history"]
-        self.args += items
+        self.sent = sent
+        return items
 
-    def read(self, replies: Sequence[Sequence[bytes | int]]) -> list[Result | ScorecastError]:
+    def read(self, replies: Sequence[Any]) -> list[Result | ScorecastError]:
         """The results in the order of the scores."""
+        scores, results = self._scores, self.results
         for index, reply in zip(self.sent, replies, strict=True):
-            score = self._scores[index]
-            if len(reply) < 6:
-                self.results[index] = self._refusal(index, reply)
+            if len(reply) != 6:
+                results[index] = self._read_rare(index, reply)
                 continue
-            held, rank, before, changed, players, position, *review = reply
-            self.results[index] = Result(
-                score.player,
-                number(held) if held != b"" else None,
-                None if rank == -1 else int(rank),
-                None if before == -1 else int(before),
+            held, rank, before, changed, players, position = reply
+            results[index] = Result(
+                scores[index][0],
+                int(held) if held.isdigit() else number(held) if held else None,
+                None if rank == -1 else rank,
+                None if before == -1 else before,
                 changed != 0,
-                int(players),
-                _text(position),
-                _text(review[0]) if review and review[0] else None,
+                players,
+                position.decode(),
             )
-            if len(review) > 1:
-                self.moves[index] = _move(score.player.encode(), held, review[1:])
-        return self.results
+        return results
+
+    def _read_rare(self, index: int, reply: Sequence[Any]) -> Result | ScorecastError:
+        if len(reply) < 6:
+            return self._refusal(index, reply)
+        player, (held, rank, before, changed, players, position, review, *move) = self._scores[index].player, reply
+        if move:
+            self.moves[index] = _move(player.encode(), held, move)
+        return Result(
+            player,
+            number(held) if held else None,
+            None if rank == -1 else rank,
+            None if before == -1 else before,
+            changed != 0,
+            players,
+            position.decode(),
+            review.decode() or None,
+        )
 
     def refused(self, replies: Sequence[Sequence[Any]]) -> dict[int, ScorecastError]:
         """The refused ones by index: those never sent, and those of the sent that the script numbers."""
@@ -168,14 +184,6 @@ class Plan:
                 "Other programs write this board too, and would leave the data to scores that it did not come with: send none.",
                 ("/data", "not on this board"),
             )
-
-    def _gains(self) -> tuple[int, int]:
-        """The span of time in which gains are added up, and its end."""
-        if self._settings.review is None or self._settings.review.gain is None:
-            return 0, self._now_ms + TRUST_MS
-        span_ms = 1000 * self._settings.review.per_s
-        slot = self._now_ms // span_ms
-        return slot, (slot + 1) * span_ms
 
     def _where(self, at_ms: int, *, never_late: bool) -> str:
         if at_ms > self._now_ms + AHEAD_MS and not never_late:

@@ -11,6 +11,7 @@ from typing import Any
 
 from dashboard.core.boards import Boards, restless
 from dashboard.core.clock import Clock
+from dashboard.core.pictures import Pictures
 from dashboard.core.plans import Plan
 from dashboard.core.sharded_rankings import ShardedRankings
 from dashboard.core.sharded_scores import ShardedScores
@@ -101,6 +102,7 @@ class Scores:
         self._boards = boards
         self._clock = clock
         self._sharded = None if sharded is None else ShardedScores(boards, sharded, self._run)
+        self._pictures = Pictures()
         self.accepted = 0
 
     def submit(
@@ -138,7 +140,8 @@ class Scores:
 
     def plan(self, board: Board, scores: Sequence[Score], mark: Mark | None = None, once: Once | None = None) -> Plan:
         """The call that applies scores to a board as it is remembered. Whoever makes it hands the reply to `read`."""
-        return Plan(board, scores, self._clock.now_ms(), mark, once)
+        now_ms = self._clock.now_ms()
+        return Plan(self._pictures.of(board, now_ms), scores, now_ms, mark, once)
 
     def read(self, plan: Plan, reply: Sequence[Any]) -> list[Result | ScorecastError] | None:
         """The results of a plan; None where the board's picture was out of date: nothing happened, plan anew."""

@@ -132,7 +132,7 @@ class Sessions:
         return ended
 
     def report(self) -> None:
-        """To be called once a second: counts those whose time ran out, and writes the counts. Redis away: the next call
+        """To be called every few seconds: counts those whose time ran out, and writes the counts. Redis away: the next call
         does it. Two round trips at most.
         """
         try:

@@ -85,6 +85,7 @@ class Broadcaster:
         self._bell = Lock()
         self._sweep_at = self._look_at = 0.0
         self._changed = Condition()
+        self._woken = Event()
         self._stop = Event()
         self._epochs = (f"{secrets.token_hex(4)}-{n}" for n in count(1))
         self.frames = 0
@@ -165,15 +166,19 @@ class Broadcaster:
         """A board may have changed: poll it for a while. Never waits for Redis."""
         with self._bell:
             self._rung[board] = max(self._rung.get(board, 0.0), time.monotonic() + for_s)
+        self._woken.set()
 
     def ring_all(self) -> None:
         """Any board may have changed."""
         self._sweep_at = 0.0
+        self._woken.set()
 
     def run(self) -> None:
-        """Tick until `stop`. Where Redis is away, look once a second."""
+        """Tick until `stop`, and rest while nothing rings. Where Redis is away, look once a second."""
         away, due = False, time.monotonic() + self._tick_s
         while not self._stop.wait(AWAY_S if away else max(0.0, due - time.monotonic())):
+            if not away and self._rest():
+                due = time.monotonic()
             due = max(due + self._tick_s, time.monotonic())  # from begin to begin; what was missed is not made up
             try:
                 self.tick()
@@ -191,6 +196,18 @@ class Broadcaster:
 
     def stop(self) -> None:
         self._stop.set()
+        self._woken.set()
+
+    def _rest(self) -> bool:
+        """Wait until something rings, or a sweep or a look is due; whether that was not yet so."""
+        with self._changed:
+            silent = any(watch.silent for watch in self._audience.watches.values())
+            idle_s = (self._look_at if silent else self._sweep_at) - time.monotonic()
+        rests = not self._rung and idle_s > 0
+        if rests:
+            self._woken.wait(idle_s)
+        self._woken.clear()  # before the tick sees what rang
+        return rests
 
     def tick(self) -> None:
         """Send what changed since the last tick. At most two round trips, none where nothing rang."""

@@ -90,6 +90,8 @@ class ChannelFeed:
             self._emit("message", frame | {"message": text, "at": rfc3339(self._clock.now_ms())}, watch.room)
 
     def _tell_gap(self, away_s: float) -> None:
+        if not away_s:
+            return
         detail = f"Subscribed again after {away_s:.1f} s; what was published meanwhile is not shown."
         with self._lock:
             for watch in self._audience.watches.values():

@@ -120,8 +120,8 @@ class Tails:
         away = False
         while not self._stop.is_set():
             with self._changed:
-                if not self._audience.watches:
-                    self._changed.wait(1.0)
+                if not self._audience.watches and not self._stop.is_set():
+                    self._changed.wait()
                     continue
             try:
                 self.read()
@@ -136,8 +136,8 @@ class Tails:
                 self._stop.wait(AWAY_S)
 
     def stop(self) -> None:
-        self._stop.set()
-        with self._changed:
+        with self._changed:  # else it could begin to wait in between
+            self._stop.set()
             self._changed.notify_all()
 
     def read(self) -> None:

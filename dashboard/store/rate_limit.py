@@ -13,12 +13,13 @@ Owns: the three algorithms (`lua/take_limits.lua`) and what their replies mean. 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from dashboard.store import keys
 from dashboard.store.scripts import Scripts
 from dashboard.values import RateDecision
 
+SCRIPT = "take_limits"
 Algorithm = Literal["gcra", "sliding", "fixed"]
 US = 1_000_000
 MOST = 1_000_000_000
@@ -58,7 +59,7 @@ class RateLimiter:
 
     def __init__(self, scripts: Scripts, *, one_slot: bool = True) -> None:
         self._scripts = scripts
-        self._one_slot = one_slot
+        self.one_slot = one_slot
 
     def take(self, claims: Sequence[Claim]) -> list[RateDecision]:
         """Take all claims or, where one is refused, none. Decisions in the order of the claims; all carry the same
@@ -67,27 +68,39 @@ class RateLimiter:
         No two claims for the same quota and subject. Raises StoreUnavailable. One round trip; in a cluster one per
         subject, all or none within each, ending at the first that refuses: what an earlier subject gave is then spent.
         """
-        if self._one_slot:
+        if self.one_slot:
             return self._take(claims)
-        decisions: list[RateDecision] = []
+        found: list[RateDecision] = []
         for subject in dict.fromkeys(claim.subject for claim in claims):
-            decisions += self._take([claim for claim in claims if claim.subject == subject])
-            if not all(decision.allowed for decision in decisions):
+            found += self._take([claim for claim in claims if claim.subject == subject])
+            if not all(decision.allowed for decision in found):
                 break
-        return decisions
+        return found
 
     def look(self, claims: Sequence[Claim]) -> list[RateDecision]:
         """How the quotas of these claims stand; nothing is taken. Raises StoreUnavailable. Round trips as `take`."""
         return self.take([Claim(claim.quota, claim.subject, 0) for claim in claims])
 
     def _take(self, claims: Sequence[Claim]) -> list[RateDecision]:
-        names, args = [], []
-        for claim in claims:
-            quota = claim.quota
-            names.append(keys.limit(claim.subject, quota.name, quota.algorithm))
-            args += [quota.algorithm, quota.count, quota.window_s * US, claim.n]
-        at_us, *replies = self._scripts.read("take_limits", names, args)  # not `write`: no replica has to confirm it
-        return [_decision(claim, int(at_us), reply) for claim, reply in zip(claims, replies, strict=True)]
+        reply = self._scripts.read(SCRIPT, *command(claims))  # not `write`: no replica has to confirm it
+        return decisions(claims, reply)
+
+
+def command(claims: Sequence[Claim]) -> tuple[list[str], list[str | int]]:
+    """The keys and the arguments of one call of SCRIPT."""
+    names: list[str] = []
+    args: list[str | int] = []
+    for claim in claims:
+        quota = claim.quota
+        names.append(keys.limit(claim.subject, quota.name, quota.algorithm))
+        args += [quota.algorithm, quota.count, quota.window_s * US, claim.n]
+    return names, args
+
+
+def decisions(claims: Sequence[Claim], reply: Sequence[Any]) -> list[RateDecision]:
+    """What its reply says, in the order of the claims."""
+    at_us, *replies = reply
+    return [_decision(claim, int(at_us), each) for claim, each in zip(claims, replies, strict=True)]
 
 
 def _decision(claim: Claim, at_us: int, reply: Sequence[bytes | int]) -> RateDecision:

@@ -1,9 +1,9 @@
 """Socket events that are answered inside the event loop: scores, and watching what others watch already.
 
 Owns: which events those are. Leaves to others: what an event means and what is answered, which is the same in both lanes
-(`sockets.py`, `submit.py`, `core/intake.py`), bytes and order (`wire/`).
+(`sockets.py`, `submit.py`, `hot_scores.py`), bytes and order (`wire/`).
 
-What is refused, counted by a rate limit or has to wait for Redis goes to the ordinary handler.
+What is refused before it is written, and a `subscribe` that has to ask Redis, goes to the ordinary handler.
 """
 
 import re
@@ -11,15 +11,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-from dashboard.core.intake import Intake, Results
 from dashboard.errors import ScorecastError
 from dashboard.web.bodies import parse
 from dashboard.web.clients import Clients
+from dashboard.web.hot_scores import HotScores
 from dashboard.web.limits import Door
 from dashboard.web.models import NAME, SubscribeIn, TopicIn, split_scores, validate
 from dashboard.web.packets import Json
 from dashboard.web.sockets import failed, split_board
-from dashboard.web.submit import Items, encode, good_of, merge, read_plain
+from dashboard.web.submit import Items, Outcome, encode, read_plain
 
 LONGEST = 1 << 16
 """A longer event would hold up all others for too long."""
@@ -60,7 +60,7 @@ class _Known:
 class HotEvents:
     """Its `takers` are for `wire/takers.py`. Of the event loop: nothing blocks, nothing is raised."""
 
-    def __init__(self, clients: Clients, intake: Intake | None, feeds: HotFeeds, door: Door) -> None:
+    def __init__(self, clients: Clients, scores: HotScores | None, feeds: HotFeeds, door: Door) -> None:
         self._clients = clients
         self._feeds = feeds
         self._known: dict[str, _Known] = {}
@@ -68,29 +68,28 @@ class HotEvents:
         self.takers: dict[str, Taker] = {"unsubscribe": self._unsubscribe}
         if not door.counts("read"):
             self.takers["subscribe"] = self._subscribe
-        if intake is not None:
-            self.takers["score"] = partial(self._write, intake, False)
-            self.takers["scores"] = partial(self._write, intake, True)
+        if scores is not None:
+            self.takers["score"] = partial(self._write, scores, False)
+            self.takers["scores"] = partial(self._write, scores, True)
 
-    def _write(self, intake: Intake, many: bool, sid: str, text: str, reply: Reply) -> bool:
+    def _write(self, scores: HotScores, many: bool, sid: str, text: str, reply: Reply) -> bool:
         client = self._clients.find(sid)
         if client is None or not client.writes or len(text) > LONGEST:
             return False
         try:
             board, is_batch, items = read_event(text)
-            good = good_of(items) if is_batch else items
         except Exception:  # the ordinary handler finds it too, and says so
             return False
 
-        def written(results: Results | Exception | None) -> None:
-            self.answered += results is not None
-            reply(None if results is None else _answer(is_batch, items, results))
+        def told(outcome: Outcome | Exception | None, _: object) -> None:
+            self.answered += outcome is not None
+            reply(None if outcome is None else _answer(is_batch, outcome))
 
-        return is_batch is many and bool(good) and intake.add(board, good, written, as_operator=client.operates)  # type: ignore[arg-type]
+        return is_batch is many and scores.submit(board, items, client.caller, told, as_operator=client.operates)
 
     def _subscribe(self, sid: str, text: str, reply: Reply) -> bool:
         known = self._read(SubscribeIn, text)
-        if known is None or sid not in self._clients:
+        if known is None or self._clients.find(sid) is None:
             return False
         wanted = known.given
         frame = self._feeds.subscribe_now(sid, wanted.topic, wanted.limit, wanted.after)
@@ -137,10 +136,10 @@ def read_event(text: str) -> tuple[str, bool, Items]:
     return board, *split_scores(body)
 
 
-def _answer(is_batch: bool, items: Items, results: Results | Exception) -> bytes:
+def _answer(is_batch: bool, outcome: Outcome | Exception) -> bytes:
     try:
-        if isinstance(results, Exception):
-            raise results
-        return encode(is_batch, merge(items, results) if is_batch else results)[:-1]  # without its end of line
+        if isinstance(outcome, Exception):
+            raise outcome
+        return encode(is_batch, outcome)[:-1]  # without its end of line
     except Exception as error:
         return Json.dumps(failed(error)).encode()

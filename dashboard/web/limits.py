@@ -5,7 +5,7 @@ deciding (`core/limits.py`), the problem document (`problems.py`).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from flask import Blueprint, Response, g, jsonify, request
 from flask.typing import ResponseReturnValue
@@ -30,14 +30,14 @@ class Door:
         self._limits = limits
         self._guard = guard
 
-    @property
-    def counts_scores(self) -> bool:
-        """Whether there is a limit for scores."""
-        return self._limits.guards("score")
-
     def counts(self, guard: str) -> bool:
         """Whether there is a limit for what is guarded."""
         return self._limits.guards(guard)
+
+    @property
+    def counts_players(self) -> bool:
+        """Whether there is a limit for scores by their players."""
+        return self._limits.guards("score", "player")
 
     def caller(self, address: str | None, key: str | None) -> Caller:
         """A key counts as a subject where the server knows it, or knows none; else anybody could make up new ones."""
@@ -48,7 +48,7 @@ class Door:
 
         Raises RateLimited, StoreUnavailable. One round trip, none where the guard has no policy.
         """
-        if not self._limits.guards(guard):
+        if not self.counts(guard):
             return
         caller = self.caller(request.remote_addr, key_of(request.headers))
         try:
@@ -63,12 +63,12 @@ class Door:
 
     def scores(self, body: object, caller: Caller | None = None) -> None:
         """Take what a body of one score or of a batch costs: one for each score. In a request, or for a caller."""
-        if not self._limits.guards("score"):
+        if not self.counts("score"):
             return
         items = body.get("scores") if isinstance(body, dict) else None
         if not isinstance(items, list) or not 1 <= len(items) <= BATCH:
             items = [body]
-        players = Counter(filter(None, map(_player, items))) if self._limits.guards("score", "player") else None
+        players = Counter(filter(None, map(_player, items))) if self.counts_players else None
         if caller is None:
             self.take("score", len(items), players)
         else:
@@ -102,16 +102,21 @@ def make_limits(limits: Limits, door: Door) -> Blueprint:
 
     @blueprint.after_app_request
     def write_headers(response: Response) -> Response:
-        if decisions := g.get("rate_decisions"):
-            response.headers["RateLimit-Policy"] = ", ".join(
-                f'"{d.policy}";q={d.limit};w={d.window_s}' for d in _tightest(decisions)
-            )
-            response.headers["RateLimit"] = ", ".join(
-                f'"{d.policy}";r={d.remaining};t={whole_s(d.more_s)}' for d in _tightest(decisions)
-            )
+        for name, value in headers(g.get("rate_decisions", ())):
+            response.headers[name] = value
         return response
 
     return blueprint
+
+
+def headers(decisions: Sequence[RateDecision]) -> tuple[tuple[str, str], ...]:
+    """What an answer's headers say of limits."""
+    if not decisions:
+        return ()
+    tightest = _tightest(decisions)
+    policies = [f'"{d.policy}";q={d.limit};w={d.window_s}' for d in tightest]
+    left = [f'"{d.policy}";r={d.remaining};t={whole_s(d.more_s)}' for d in tightest]
+    return ("RateLimit-Policy", ", ".join(policies)), ("RateLimit", ", ".join(left))
 
 
 def _player(item: object) -> str | None:

@@ -109,6 +109,21 @@ def attach_transport(socketio: SocketIO) -> "Transport | None":
     return attach(socketio.server, WireLimits(connections=files - _requests(files)))
 
 
+class PlainTransport:
+    """What a `wire/` transport offers, by the library: every frame to every client in the room."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self.enter: Callable[[str, str], None] = server.enter_room
+        self.leave: Callable[[str, str], None] = server.leave_room
+
+    def emit(self, event: str, data: object, room: str) -> None:
+        self._server.emit(event, data, room=room)
+
+    def publish(self, event: str, data: object, room: str, whole: Callable[[], object] | None = None) -> None:
+        self.emit(event, data, room)
+
+
 def _requests(files: int) -> int:
     """How many of so many descriptors are for HTTP; the rest is for websockets."""
     return files // 4

@@ -6,20 +6,21 @@ from collections.abc import Sequence
 from json.encoder import encode_basestring as quoted
 from typing import Any
 
-from dashboard.core.scores import Scores
+from dashboard.core.scores import BATCH, LONGEST, Scores
 from dashboard.errors import ScorecastError
 from dashboard.store.once import Once
-from dashboard.values import Result, Score
-from dashboard.web.bodies import parse
+from dashboard.values import MAX_SCORE, Result, Score
+from dashboard.web.bodies import MAX_BYTES, parse
 from dashboard.web.models import split_scores
 from dashboard.web.problems import problem
 
 PLAIN = re.compile(
-    rb'_{_"player"_:_"([ !#-\[\]-~]{1,128})"_,_"score"_:_(-?(?:0|[1-9][0-9]{0,14}))_}_'.replace(b"_", rb"[ \t\n\r]*")
+    rb'_{_"player"_:_"([ !#-\[\]-~]{1,128}+)"_,_"score"_:_(-?(?:0|[1-9][0-9]{0,14}+))_}_'.replace(b"_", rb"[ \t\n\r]*+")
 )
 """What most bodies are, and what the models take as it stands: a name of printable ASCII, a score that is within its
 bounds by its length.
 """
+_decode = json.JSONDecoder().decode
 Items = Sequence[Score | ScorecastError]
 Outcome = Sequence[Result | ScorecastError]
 
@@ -35,7 +36,34 @@ def read_scores(body: bytes) -> tuple[bool, Items]:
 def read_plain(body: bytes) -> tuple[bool, Items] | None:
     """As `read_scores`, of a body that needs no further look; None where it is not one."""
     plain = PLAIN.fullmatch(body)
-    return None if plain is None else (False, (Score(plain[1].decode(), int(plain[2])),))
+    if plain is not None:
+        return False, (Score(plain[1].decode(), int(plain[2])),)
+    batch = _read_plain_batch(body)
+    return None if batch is None else (True, batch)
+
+
+def _read_plain_batch(body: bytes) -> list[Score] | None:
+    """The scores of a batch that the models take as it stands: each has a name of printable ASCII and a score, and nothing
+    else is there. None for any other body.
+
+    What no escape is in has two quotes for each text. As many as the names and the keys need leave none for another
+    field, nor for a key that is there twice, of which only the last one is seen here.
+    """
+    if len(body) > MAX_BYTES or not body.isascii() or b"\\" in body or b"\x7f" in body:
+        return None
+    try:
+        items = _decode(body.decode())["scores"]
+        players, points = [item["player"] for item in items], [item["score"] for item in items]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    if not 1 <= len(items) <= BATCH or body.count(b'"') != 2 + 6 * len(items):
+        return None
+    if set(map(type, players)) != {str} or set(map(type, points)) != {int}:
+        return None
+    lengths = list(map(len, players))
+    if min(lengths) < 1 or max(lengths) > LONGEST or min(points) < -MAX_SCORE or max(points) > MAX_SCORE:
+        return None
+    return list(map(Score, players, points))
 
 
 def submit(scores: Scores, board: str, body: object, *, as_operator: bool, once: Once | None = None) -> dict[str, Any]:
@@ -71,8 +99,8 @@ def merge(items: Items, results: Outcome) -> Outcome:
 def encode(is_batch: bool, outcome: Outcome) -> bytes:
     """The answer's body. Raises the error of a single bad score."""
     if not is_batch:
-        return _encoded(_single(outcome), "").encode() + b"\n"
-    results = ",".join([_encoded(result, f"/scores/{i}") for i, result in enumerate(outcome)])
+        return (_encoded(_single(outcome), None) + "\n").encode()
+    results = ",".join([_encoded(result, i) for i, result in enumerate(outcome)])
     return f'{{"results":[{results}]}}\n'.encode()
 
 
@@ -83,16 +111,18 @@ def _single(outcome: Outcome) -> Result:
     return result
 
 
-def _encoded(result: Result | ScorecastError, pointer: str) -> str:
+def _encoded(result: Result | ScorecastError, place: int | None) -> str:
     """The JSON of `_answer`, for the usual one without its steps: they would cost more than the rest of the answer."""
-    if not isinstance(result, Result) or result.review is not None or isinstance(result.score, float):
-        return json.dumps(_answer(result, pointer), ensure_ascii=False, separators=(",", ":"))
-    player, score, rank, before, changed, players, position, _ = result
-    return (
-        f'{{"player":{quoted(player)},"score":{"null" if score is None else score},'
-        f'"rank":{"null" if rank is None else rank},"previous_rank":{"null" if before is None else before},'
-        f'"changed":{"true" if changed else "false"},"players":{players},"position":"{position}"}}'
-    )
+    if type(result) is Result:
+        player, score, rank, before, changed, players, position, review = result
+        if review is None and type(score) is not float:
+            return (
+                f'{{"player":{quoted(player)},"score":{"null" if score is None else score},'
+                f'"rank":{"null" if rank is None else rank},"previous_rank":{"null" if before is None else before},'
+                f'"changed":{"true" if changed else "false"},"players":{players},"position":"{position}"}}'
+            )
+    pointer = "" if place is None else f"/scores/{place}"
+    return json.dumps(_answer(result, pointer), ensure_ascii=False, separators=(",", ":"))
 
 
 def _answer(result: Result | ScorecastError, pointer: str) -> dict[str, Any]:

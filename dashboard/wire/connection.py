@@ -63,12 +63,17 @@ class Connection(Sender):
             self.take(data)
 
     def take(self, data: bytes) -> None:
-        """Bytes came."""
+        """Bytes came, at least one."""
         try:
-            for opcode, payload in self._reader.feed(data):
-                self._one(opcode, payload)
-                if not self.open:
-                    return
+            text = self._reader.one(data)
+            if text is not None:
+                self.on_text(text.decode())
+                return
+            with self.poller.cork():
+                for opcode, payload in self._reader.feed(data):
+                    self._one(opcode, payload)
+                    if not self.open:
+                        return
         except FrameError as error:
             self.fail(error.code, str(error))
         except UnicodeDecodeError:

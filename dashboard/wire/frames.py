@@ -16,6 +16,8 @@ MOST_FRAGMENTS = 4096
 _FINAL, _RESERVED, _MASKED = 0x80, 0x70, 0x80
 _NEVER_SENT = (1004, 1005, 1006)
 _HEADS = {126: 8, 127: 14}
+_WHOLE_TEXT = _FINAL | TEXT
+_SHORT_TEXT = [bytes((_WHOLE_TEXT, length)) for length in range(126)]
 
 
 class FrameError(Exception):
@@ -30,7 +32,7 @@ def frame(payload: bytes, opcode: int = TEXT) -> bytes:
     """One whole frame, as a server sends it: not masked."""
     length = len(payload)
     if length < 126:
-        return bytes((_FINAL | opcode, length)) + payload
+        return (_SHORT_TEXT[length] if opcode == TEXT else bytes((_FINAL | opcode, length))) + payload
     if length < 65_536:
         return struct.pack("!BBH", _FINAL | opcode, 126, length) + payload
     return struct.pack("!BBQ", _FINAL | opcode, 127, length) + payload
@@ -80,6 +82,13 @@ class Reader:
     def held(self) -> int:
         """Bytes kept until the rest comes."""
         return len(self._buffer or b"") + len(self._parts or b"")
+
+    def one(self, data: bytes) -> bytes | None:
+        """What was said, where the data is one whole short text and nothing else, as nearly always; else None: feed it."""
+        if self._buffer is not None or self._parts is not None or data[0] != _WHOLE_TEXT or len(data) < 6:
+            return None
+        whole = _MASKED <= data[1] < _MASKED + 126 and len(data) == data[1] - _MASKED + 6
+        return unmask(data[6:], data[2:6]) if whole else None
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """The messages and control frames that are complete now, as (opcode, payload).

@@ -28,8 +28,10 @@ class Desk(Protocol):
     def admit(self, head: Head) -> object | None:
         """Whatever `take` needs to know of a head, None where the request is to go the plain way."""
 
-    def take(self, admitted: Any, body: bytes, done: Done) -> bool:
-        """Begin to answer, or False: go the plain way. Never blocks, never raises, never calls `done` at once."""
+    def take(self, admitted: Any, address: str, body: bytes, done: Done) -> bool:
+        """Begin to answer a client at an address, or False: go the plain way. Never blocks, never raises, never calls
+        `done` at once.
+        """
 
 
 class _Known(NamedTuple):
@@ -81,11 +83,12 @@ class _Connection:
 
     __slots__ = (
         *("_lane", "_state", "_fd", "_recv", "_send", "_greenlet", "_listener", "_buffer", "_total", "_end", "_busy"),
-        *("_ended", "_left"),
+        *("_address", "_ended", "_left"),
     )
 
-    def __init__(self, lane: Lane, socket: Any, state: list[Any]) -> None:
+    def __init__(self, lane: Lane, socket: Any, address: str, state: list[Any]) -> None:
         self._lane = lane
+        self._address = address
         self._state = state
         self._fd = socket.fileno()
         self._recv, self._send = socket.fd.recv, socket.fd.send
@@ -148,7 +151,7 @@ class _Connection:
             self._leave(None)
             return
         self._busy, self._end, self._state[2] = True, known.end, wsgi.STATE_REQUEST
-        if not self._lane.take(known.admitted, buffer[end : self._total], self._answer):
+        if not self._lane.take(known.admitted, self._address, buffer[end : self._total], self._answer):
             self._busy = False
             self._leave(buffer)
 
@@ -243,7 +246,7 @@ def make_protocol(lane: Lane) -> type[wsgi.HttpProtocol]:
             self.close_connection = True
             rest = _Rest(self.rfile.detach())
             self.rfile: Any = io.BufferedReader(rest)
-            connection = _Connection(lane, self.connection, self.conn_state)
+            connection = _Connection(lane, self.connection, self.client_address[0], self.conn_state)
             begun: bytes | None = b""
             while begun is not None:
                 unsent, begun, plain = connection.serve(begun)

@@ -135,7 +135,14 @@ class Poller:
         hub.schedule_call_global(TICK_S, self._tick)
 
     def _ready(self, _: int) -> None:
-        for fd, event in self._epoll.poll(0, EVENTS):
+        """Serve what is ready, and what becomes so meanwhile: up to EVENTS, then others have their turn."""
+        served = 0
+        while served < EVENTS and (found := self._epoll.poll(0, EVENTS)):
+            served += len(found)
+            self._serve(found)
+
+    def _serve(self, found: list[tuple[int, int]]) -> None:
+        for fd, event in found:
             connection = self.connections.get(fd)
             if connection is None:
                 continue
@@ -143,8 +150,7 @@ class Poller:
                 if event & POLLOUT:
                     connection.flush()
                 if event & (POLLIN | POLLERR | POLLHUP) and connection.fd == fd:
-                    with self.cork():
-                        connection.readable()
+                    connection.readable()
             except Exception:
                 log.exception("a connection failed")
                 self._end(connection)

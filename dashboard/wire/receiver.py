@@ -85,11 +85,12 @@ class Receiver(Connection):
         takers = self.shared.takers
         if not takers or type(message) is not str or not (match := EVENT.match(message)):
             return False
-        taker = takers.get(match[2])
+        id, text, name = match.groups()
+        taker = takers.get(name)
         viewer = self.shared.viewer(self.sid) if taker else None
         if taker is None or viewer is None:
             return False
-        id, answered = match[1], False
+        answered = False
 
         def reply(answer: bytes | None) -> None:
             nonlocal answered
@@ -104,9 +105,9 @@ class Receiver(Connection):
                     self.shared.tasks.add(self._drain)
 
         try:
-            taken = taker(viewer, message[match.end(1) :], reply)
+            taken = taker(viewer, text, reply)
         except Exception:
-            log.exception("the taker of %s failed", match[2])
+            log.exception("the taker of %s failed", name)
             return False
         self._flying = taken and not answered
         return taken

@@ -26,6 +26,8 @@ class Rooms(Manager):  # type: ignore[misc]
         self._of_client: dict[tuple[str, str], list[str]] = {}
 
     def pre_connect(self, eio_sid: str, namespace: str) -> str | None:
+        if eio_sid not in self.server.environ:  # it polled, and this came after its end: nobody would take it out again
+            return None
         sid: str = self.server.eio.generate_id()
         try:
             self.rooms.setdefault(namespace, {}).setdefault(None, bidict())[sid] = eio_sid
@@ -33,6 +35,12 @@ class Rooms(Manager):  # type: ignore[misc]
             return None
         self.pending_connect.setdefault(namespace, _Pending()).append(sid)
         return sid
+
+    def connect(self, sid: str, namespace: str) -> str | None:
+        connected: str | None = super().connect(sid, namespace)
+        if self.rooms[namespace][None][sid] not in self.server.environ:  # ended while the application was asked
+            self.server.disconnect(sid, namespace)
+        return connected
 
     def pre_disconnect(self, sid: str, namespace: str) -> str | None:
         self.pending_disconnect.setdefault(namespace, _Pending())

@@ -5,6 +5,7 @@ that happens on a connection.
 """
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import eventlet
@@ -35,7 +36,7 @@ SLOW_NOTICE = {
 
 class Transport:
     """Takes over a socketio.Server that has had no client yet. `emit`, `publish`: see `fanout.py`; `takers`, by the name of
-    the event: see `takers.py`.
+    the event: see `takers.py`; `enter`, `leave`: as the server's `enter_room` and `leave_room`, in the namespace `/`.
     """
 
     def __init__(self, server: Any, limits: WireLimits) -> None:
@@ -63,6 +64,8 @@ class Transport:
         server.environ = Environs()
         self._engine = Engine(self._shared)
         fanout = Fanout(server, rooms, self._shared)
+        self.enter: Callable[[str, str], None] = lambda sid, room: rooms.basic_enter_room(sid, "/", room)
+        self.leave: Callable[[str, str], None] = lambda sid, room: rooms.basic_leave_room(sid, "/", room)
         self.emit = fanout.emit
         self.publish = fanout.publish
 

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from dashboard.live import doorbell as module
 from dashboard.live.doorbell import Doorbell
-from dashboard.store import keys
+from dashboard.store import channel, keys
 from dashboard.store.client import connect
 from tests.store.hold import wait_until
 from tests.store.servers import Valkey, valkey
@@ -130,8 +129,8 @@ def test_an_answer_it_does_not_expect_does_not_end_it(server: Valkey) -> None:
 def test_a_connection_that_is_dead_without_saying_so_is_replaced(
     server: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LISTEN_S", 0.1)
-    monkeypatch.setattr(module, "SILENCE_S", 0.5)
+    monkeypatch.setattr(channel, "LISTEN_S", 0.1)
+    monkeypatch.setattr(channel, "SILENCE_S", 0.5)
     between = Mute(server.socket)
     ears = Ears(between.url)
     ears.hears(server, "before")
@@ -142,8 +141,8 @@ def test_a_connection_that_is_dead_without_saying_so_is_replaced(
 
 
 def test_control_a_quiet_connection_that_lives_is_kept(server: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LISTEN_S", 0.1)
-    monkeypatch.setattr(module, "SILENCE_S", 0.5)
+    monkeypatch.setattr(channel, "LISTEN_S", 0.1)
+    monkeypatch.setattr(channel, "SILENCE_S", 0.5)
     ears = Ears(server.url)
     assert ears.doorbell.listening.wait(5)
     pings = server.client.info("commandstats").get("cmdstat_ping", {}).get("calls", 0)

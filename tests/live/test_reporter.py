@@ -5,21 +5,19 @@ import threading
 
 import pytest
 
-from dashboard.live import reporter
 from dashboard.live.reporter import Reporter
 from tests.store.hold import wait_until
 
 
-def test_the_log_says_which_account_failed(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_log_says_which_account_failed(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.ERROR, "dashboard.live.reporter")
-    monkeypatch.setattr(reporter, "BEAT_S", 0.01)
     calls: list[int] = []
 
     def report() -> None:
         calls.append(1)
         raise ValueError
 
-    one = Reporter("sessions", report)
+    one = Reporter({"sessions": report}, beat_s=0.01)
     thread = threading.Thread(target=one.run)
     thread.start()
     wait_until(lambda: len(calls) > 1)

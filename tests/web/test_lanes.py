@@ -3,6 +3,7 @@
 A request with a cookie goes the plain way, whatever else it is: so the same requests are sent twice to one server.
 """
 
+import itertools
 import json
 import random
 import re
@@ -98,7 +99,12 @@ HEADERS = (
 def masked(answer: Answer, board: str) -> tuple[int, dict[str, str], bytes]:
     """Without what tells two moments and two boards apart."""
     headers = {name: value for name, value in answer.headers.items() if name not in ("date", "content-length")}
+    for name in ("ratelimit", "retry-after"):
+        if name in headers:
+            headers[name] = re.sub(r"(t=|^)\d+", r"\1SECONDS", headers[name])
     body = answer.body.replace(board.encode(), b"BOARD")
+    if answer.status == 429:
+        body = re.sub(rb'(again in |_s": )[\d.]+', rb"\1SECONDS", body)
     return answer.status, headers, re.sub(rb'"(position|review|at)":"\d[0-9TZ:.-]*"', rb'"\1":"TIME"', body)
 
 
@@ -193,7 +199,7 @@ def hot(url: str) -> int:
 
 
 def compare(url: str, board: str, seed: int, requests_in_all: int) -> int:
-    """Send as many requests over both lanes; how many the hot one answered."""
+    """Send as many requests over both lanes, which are callers of their own for each board; how many the hot one answered."""
     chance, before, sent = random.Random(seed), hot(url), 0
     while sent < requests_in_all:
         settings, names = chance.choice(SETTINGS), (f"{board}-h{sent}", f"{board}-p{sent}")
@@ -202,8 +208,8 @@ def compare(url: str, board: str, seed: int, requests_in_all: int) -> int:
         for _ in range(6):
             asked = [some_request(chance) for _ in range(chance.randint(1, 5))]
             sent += len(asked)
-            fast = b"".join(one(names[0], ()) for one in asked)
-            plain = b"".join(one(names[1], (PLAIN,)) for one in asked)
+            fast = b"".join(one(names[0], (f"X-API-Key: {names[0]}",)) for one in asked)
+            plain = b"".join(one(names[1], (PLAIN, f"X-API-Key: {names[1]}")) for one in asked)
             pieces = sorted(chance.sample(range(1, len(fast)), chance.randint(0, 4)))
             got, wanted = exchange(url, fast, len(asked), pieces), exchange(url, plain, len(asked), [])
             assert [masked(a, names[0]) for a in got] == [masked(a, names[1]) for a in wanted], (seed, fast)
@@ -222,6 +228,18 @@ def url(servers: Callable[[str], ServerProcess]) -> Iterator[str]:
 def test_both_lanes_give_the_same_answers_and_do_the_same(url: str, board: str) -> None:
     # a control: without a hot lane it is 0; how many of the pieces arrive as a plain request varies with timing
     assert compare(url, board, 1, 300) > 30
+
+
+def test_both_lanes_count_alike_and_refuse_alike(limited: str, board: str) -> None:
+    assert compare(limited, board, 1, 300) > 30
+    refused = requests.get(f"{limited}/api/v1/limits", timeout=10).json()["subjects"]
+    assert any(subject["remaining"] == 0 for subject in refused), "a control: some reached their limit"
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(12, 15))
+def test_both_lanes_count_alike_over_thousands(limited: str, board: str, seed: int) -> None:
+    assert compare(limited, board, seed, 500) > 60
 
 
 @pytest.mark.soak
@@ -289,3 +307,31 @@ def test_scores_that_come_while_the_store_loses_its_scripts_count_once(start_ser
     rows = requests.get(f"{url}/api/v1/boards/{board}/top", timeout=10).json()["rows"]
     assert {row["player"]: row["score"] for row in rows} == {f"p{i}": count for i, count in enumerate(acknowledged)}
     assert hot(url) - before == sum(acknowledged), "all of them took the hot lane"
+
+
+def test_a_score_is_counted_once_by_its_limit_though_the_board_changes_meanwhile(
+    start_server: Start, board: str
+) -> None:
+    """What a limit has let through is written, by the hot lane or not, and never taken from the limit again."""
+    server = start_server("--workers", "0", env={"RATE_LIMITS": "score:100000/day/key/fixed"})
+    path, over = f"/api/v1/boards/{board}", threading.Event()
+    requests.put(f"{server.url}{path}", json={"rule": "sum"}, timeout=10)
+
+    def change() -> None:
+        for step in itertools.cycle((1000, 2000)):
+            if over.is_set():
+                return
+            requests.put(f"{server.url}{path}", json={"rule": "sum", "max_step": step}, timeout=10)
+
+    changer = threading.Thread(target=change)
+    changer.start()
+    try:
+        with Line(server.url) as line:
+            told = [line.ask("POST", f"{path}/scores", b'{"player":"a","score":1}') for _ in range(400)]
+    finally:
+        over.set()
+        changer.join()
+    assert [answer.json()["score"] for answer in told] == list(range(1, 401))
+    left = [int(re.findall(r"r=(\d+)", answer.headers["ratelimit"])[0]) for answer in told]
+    assert left == list(range(99_999, 99_599, -1))
+    assert 0 < hot(server.url) <= 400

@@ -58,6 +58,8 @@ late = 0.0
 def connect(sid: str, environ: dict[str, Any], auth: object = None) -> bool | None:
     if "deny" in environ["QUERY_STRING"]:
         return False
+    if "think" in environ["QUERY_STRING"]:
+        time.sleep(0.5)
     sio.enter_room(sid, "all")
     return None
 

@@ -13,6 +13,7 @@ import requests
 import socketio
 
 from tests.store.hold import wait_until
+from tests.web.raw import Line
 from tests.wire.client import Raw, masked
 from tests.wire.conftest import Run, Site
 
@@ -242,6 +243,28 @@ def test_an_upgrade_carries_over_what_waited_and_a_failed_one_leaves_the_polling
             assert upgraded.ask("echo", 2) == 2
             assert polling.get(address, timeout=10).status_code == 400
     wait_until(lambda: site.tables()["connections"] == 0)
+
+
+@pytest.mark.parametrize(("more", "parts"), [("", (b"4", b"0")), ("&think=1", (b"40", b""))])
+def test_who_polls_and_ends_while_it_connects_leaves_nothing_behind(
+    site: Site, more: str, parts: tuple[bytes, bytes]
+) -> None:
+    """Its last request comes in late, or is being handled."""
+
+    def cost() -> list[int]:
+        tables = site.tables()
+        return [tables[name] for name in ("sockets", "environs", "rooms", "pending")]
+
+    before = cost()
+    path = f"/socket.io/?EIO=4&transport=polling{more}"
+    with requests.Session() as polling, Line(site.url) as late:
+        path += f"&sid={json.loads(polling.get(site.url + path, timeout=10).text[1:])['sid']}"
+        late.send(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n".encode() + parts[0])
+        wait_until(lambda: parts[1] or cost()[-1] > before[-1])
+        polling.post(site.url + path, data="1", timeout=10)
+        late.send(parts[1])
+        assert late.answer().status == 200
+    wait_until(lambda: cost() == before)
 
 
 @pytest.mark.parametrize(

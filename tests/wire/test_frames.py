@@ -2,6 +2,7 @@
 
 import random
 import struct
+from contextlib import suppress
 
 import pytest
 import wsproto.frame_protocol as reference
@@ -133,3 +134,26 @@ def test_a_reason_that_is_not_text_is_refused_and_a_long_one_is_cut_between_char
     cut = close_frame(1000, "ß" * 100)
     assert cut[1] == 124
     assert cut[4:].decode() == "ß" * 61
+
+
+@given(messages, st.integers(0, 10_000))
+def test_what_is_one_whole_short_text_is_seen_at_once_and_nothing_else(
+    sent: list[tuple[int, int, int]], seed: int
+) -> None:
+    noise, reader = random.Random(seed), Reader(1 << 20)
+    heads = [0x81, 0x82, 0x01, 0x80, 0x89, 0xC1]
+    data = b"".join(masked(noise.randbytes(size), noise.choice(heads)) for _, size, _ in sent[:2])
+    for piece in (data, *pieces(data, seed), bytes((0x81, 126 + noise.randrange(130))) + noise.randbytes(seed % 140)):
+        if not piece:
+            continue
+        with suppress(FrameError):
+            text = reader.one(piece)
+            alone = read(piece) if reader.held == 0 else []
+            assert (text is not None) == (len(alone) == 1 and alone[0][0] == frames.TEXT and whole_and_short(piece))
+            assert text is None or [(frames.TEXT, text)] == alone
+            if text is None:
+                list(reader.feed(piece))
+
+
+def whole_and_short(data: bytes) -> bool:
+    return data[0] == 0x81 and data[1] & 127 < 126 and len(data) == 6 + data[1] % 128

@@ -8,10 +8,11 @@
 -- ARGV[5] ARGV[6] the caller's plan holds from (incl.) until (excl.), ms  ARGV[7] how many rankings are open now
 -- ARGV[8] number of rankings  ARGV[9] mark id or ''  ARGV[10] mark expected  ARGV[11] mark next
 -- ARGV[12] print of the whole request's body, '' where that has no key
--- ARGV[13..] per ranking: period id, until when it is kept in ms, '' for ever or 'history' (that is past); then per score: player, score, played at ms or '', its rankings
---   as '1,3' ('' = none), and '' or as JSON what few have: columns, match ('none', or the score held as text), id (the
---   number of its key) and print (of its body), data, approved (id of the entry in the review stream that this was), late
---   (why it has no rankings), over (when its first period ended, ms, where scores decay)
+-- ARGV[13..] per ranking: period id, until when it is kept in ms, '' for ever or 'history' (that is past); then either the
+--   scores as 'player\nscore\nplayer\nscore...', all played now, for every ranking that is open; or '' and per score: player,
+--   score, played at ms or '', its rankings as '1,3' ('' = none), and '' or as JSON what few have: columns, match ('none', or
+--   the score held as text), id (the number of its key) and print (of its body), data, approved (id of the entry in the
+--   review stream that this was), late (why it has no rankings), over (when its first period ended, ms, where scores decay)
 -- Returns {'ok', version, one reply per score} ('again' for 'ok': the request came before, these are the replies of then):
 --   {score held or '', rank or -1, rank before or -1, changed 0|1, players, event id, id in the review stream or nothing},
 --   with `rules.inner` five more: '', period, score before or '', its prefix, prefix now,
@@ -81,8 +82,7 @@ end
 -- one score: its reply
 local function take(player, score, at, where, more)
   local aside, moves, moment = find_hidden(player), {}, math.min(now, more.over or now)
-  for word in string.gmatch(where, '%d+') do
-    local i = tonumber(word)
+  for _, i in ipairs(where) do
     local old = read_run(i, player, aside)
     local run = combine(old, score, half_life_ms and math.min(at, now) or at, scores + taken, more)
     if not run or half_life_ms and run.score - halvings(now) > 53 then return {'range'} end
@@ -164,18 +164,30 @@ if ARGV[12] ~= '' then
   end
 end
 
-local start = 13 + 2 * rankings
-for a = start, #ARGV, 5 do
-  local at, more = ARGV[a + 2] == '' and now or tonumber(ARGV[a + 2]), ARGV[a + 4] == '' and {} or cjson.decode(ARGV[a + 4])
-  local score, where, answer = tonumber(ARGV[a + 1]), ARGV[a + 3], nil
-  if ARGV[a + 4] ~= '' then more.raw = ARGV[a + 4] end
-  local before = past and past[#reply - 1] -- may be tried again where only the room was missing
+-- one score more, the reply to it into the whole reply
+local count = 0
+local function answer_next(player, score, at, where, more)
+  local before, answer = past and past[count + 1], nil -- may be tried again where only the room was missing
   if before and before[1] ~= 'full' then answer = before
-  elseif more.id then answer = take_once(KEYS[9 + 3 * rankings + more.id], more.print, ARGV[a], score, at, where, more)
-  else answer = take(ARGV[a], score, at, where, more) end
+  elseif more.id then answer = take_once(KEYS[9 + 3 * rankings + more.id], more.print, player, score, at, where, more)
+  else answer = take(player, score, at, where, more) end
   fresh = fresh or answer ~= before
   if not quiet then reply[#reply + 1] = answer
-  elseif answer then reply[#reply + 1] = {(a - start) / 5, unpack(answer)} end
+  elseif answer then reply[#reply + 1] = {count, unpack(answer)} end
+  count = count + 1
+end
+
+local start = 13 + 2 * rankings
+local all, nothing = {}, {}
+for i = 1, current do all[i] = i end
+for player, score in string.gmatch(ARGV[start], '([^\n]*)\n([^\n]*)\n?') do
+  answer_next(player, tonumber(score), now, all, nothing)
+end
+for a = start + 1, #ARGV, 5 do
+  local at, where, more = ARGV[a + 2] == '' and now or tonumber(ARGV[a + 2]), {}, {}
+  for word in string.gmatch(ARGV[a + 3], '%d+') do where[#where + 1] = tonumber(word) end
+  if ARGV[a + 4] ~= '' then more = cjson.decode(ARGV[a + 4]) more.raw = ARGV[a + 4] end
+  answer_next(ARGV[a], tonumber(ARGV[a + 1]), at, where, more)
 end
 
 if ARGV[12] ~= '' and (fresh or not past) then

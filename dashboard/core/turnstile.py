@@ -1,0 +1,50 @@
+"""Rate limits taken on the connection of many callers: nobody waits, and each hears later.
+
+Owns: the call, and its outcome as `Limits.take` would have it. Leaves to others: deciding (`limits.py`), the connection.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dashboard.core.intake import Pipe
+from dashboard.core.limits import Caller, Limits
+from dashboard.store.rate_limit import SCRIPT, Claim, command, decisions
+from dashboard.store.scripts import answering
+from dashboard.values import RateDecision
+
+Decided = Callable[[list[RateDecision] | Exception], None]
+"""Gets the decisions, or the error that `Limits.take` would raise."""
+
+
+class Turnstile:
+    """`later` calls a function after this turn of the event loop. All of it runs there, and nothing blocks."""
+
+    def __init__(self, limits: Limits, pipe: Pipe, later: Callable[[Callable[[], None]], object]) -> None:
+        self._limits = limits
+        self._pipe = pipe
+        self._later = later
+        self._due = False
+
+    def take(self, guard: str, caller: Caller, n: int, players: Mapping[str, int] | None, done: Decided) -> bool:
+        """As `Limits.take`; `done` is called later, once. False where there is no connection: nothing is taken then."""
+        if not self._pipe.ready:
+            return False
+        claims = self._limits.claims(guard, caller, n, players)
+        self._pipe.call(SCRIPT, *command(claims), lambda reply: done(self._outcome(claims, reply, n)))
+        if not self._due:
+            self._due = True
+            self._later(self._push)
+        return True
+
+    def _push(self) -> None:
+        self._due = False
+        self._pipe.push()
+
+    def _outcome(self, claims: list[Claim], reply: Any, n: int) -> list[RateDecision] | Exception:
+        try:
+            with answering():
+                if isinstance(reply, Exception):
+                    raise reply
+                return self._limits.settle(claims, decisions(claims, reply), n)
+        except Exception as error:
+            return error
