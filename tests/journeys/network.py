@@ -55,7 +55,7 @@ class Network:
     def __init__(self, server_url: str, seed: int, faults: Faults = CALM) -> None:
         self.port = int(server_url.rpartition(":")[2])
         self.faults = faults
-        self.ended: Counter[str] = Counter()
+        self.ended = Counter(dict.fromkeys(ENDS, 0))
         self.accepted = self.swallowed = 0
         self._seed = seed
         self._lines: set[_Line] = set()

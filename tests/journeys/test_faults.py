@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.journeys.evening import OVER_THE_NETWORK, TOPICS, Evening
-from tests.journeys.network import ENDS, Faults
+from tests.journeys.network import Faults
 from tests.store.hold import wait_until
 from tests.web.raw import Line, request
 from tests.wire.client import Raw
@@ -135,7 +135,7 @@ def test_clients_end_with_what_the_store_has_and_leave_nothing_behind(
     assert [report["unequal"] for report in reports] == [[], [], []]
     assert [report["wrong"] for report in reports] == [[], [], []]
     assert contradictions(reports) == []
-    assert set(tonight.network.ended) == set(ENDS)
+    assert all(tonight.network.ended.values()), tonight.network.ended
     assert tonight.network.swallowed
     assert all(report["gaps"] for report in reports[1:]), "none was there to be seen"
     stored = tonight.scores()
@@ -144,14 +144,15 @@ def test_clients_end_with_what_the_store_has_and_leave_nothing_behind(
         assert all(stored.get(f"{library} {number}") == number for number in report["acknowledged"])
     assert all(score == int(player.split()[1]) for player, score in stored.items()), "a score applied twice"
     tonight.comes_back()
-    assert [line for line in tonight.server.errors if "Invalid session" not in line] == [], "polls of an ended session"
+    refused = " ERROR engineio.server: "  # how the library tells, once each, of ended sessions and torn addresses
+    assert [line for line in tonight.server.errors if refused not in line] == []
 
 
 def test_control_who_does_not_look_for_gaps_is_found_out(evening: Callable[..., Evening]) -> None:
     tonight = evening()
     faults = Faults(lives_s=None, swallow=0.2)
     count = {"socket.io-client": 1, "python-socketio": 1}
-    reports = watch(tonight, faults, count, lambda: tonight.network.swallowed > 20, naive=True)
+    reports = watch(tonight, faults, count, lambda: tonight.network.swallowed > 10, naive=True)
     for report in reports[1:]:
         assert report["gaps"] == 0
         assert contradictions([reports[0], report]) or report["wrong"]
