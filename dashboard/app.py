@@ -202,6 +202,14 @@ class Server:
             {"redis": store},
             {
                 "scorecast_viewers": ("Connections that watch a board.", lambda: self._broadcaster.viewers),
+                "scorecast_connections": (
+                    "Clients of Socket.IO, by websocket or polling.",
+                    lambda: len(self._socketio.server.eio.sockets),
+                ),
+                "scorecast_memberships": (
+                    "Clients in rooms, each counted once for each of its rooms.",
+                    lambda: sum(map(len, self._socketio.server.manager.rooms.get("/", {}).values())),
+                ),
                 "scorecast_frames_total": (
                     "Board frames handed to viewers.",
                     lambda: self._broadcaster.frames,

@@ -44,11 +44,20 @@ def board() -> str:
 
 
 class ServerProcess:
-    """`python run.py ...` as a process of its own. `url` is where it says it can be reached; `files` its most descriptors."""
+    """`python run.py ...` as a process of its own. `url` is where it says it can be reached; `files` its most descriptors;
+    `program` another that serves likewise.
+    """
 
-    def __init__(self, *flags: str, data_dir: Path, env: dict[str, str] | None = None, files: int = 0) -> None:
+    def __init__(
+        self,
+        *flags: str,
+        data_dir: Path,
+        env: dict[str, str] | None = None,
+        files: int = 0,
+        program: tuple[str, ...] = (str(ROOT / "run.py"),),
+    ) -> None:
         self.data_dir = data_dir
-        command = [sys.executable, str(ROOT / "run.py"), "--data-dir", str(data_dir), *flags]
+        command = [sys.executable, *program, "--data-dir", str(data_dir), *flags]
         if files:
             command = ["prlimit", f"--nofile={files}", *command]
         if "--port" not in flags:

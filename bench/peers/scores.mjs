@@ -55,6 +55,7 @@ export async function top(board, limit) {
 
 // Tell whoever started us where we listen.
 export function announce(server) {
+  server.keepAliveTimeout = 600_000; // Node's 5 s are over where a connection waits while the other servers have their round
   server.listen(0, "127.0.0.1", 4096, () => {
     console.log(`Peer is at http://127.0.0.1:${server.address().port}`);
   });

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 FLIGHTS = 2
 """So many loads are on their way at once; what comes meanwhile is the next load."""
+SECOND = 64
+"""So many scores have to wait for a second load beside the first: fewer are cheaper together with those that come meanwhile."""
 LOAD = 256
 """Most scores in one load, of all boards together, unless one request has more: about 15 ms of the store's time."""
 MOST_WAITING = 10_000
@@ -63,7 +65,7 @@ class Intake:
         self._later = later
         self._most_waiting = most_waiting
         self._waiting: deque[tuple[Board, _Entry]] = deque()
-        self._count = 0
+        self._count = self._loaded = 0
         self._flights = 0
         self._due = False
 
@@ -84,15 +86,18 @@ class Intake:
             return True
         self._count = count
         self._waiting.append((known, (scores, done)))
-        if not self._due and self._flights < FLIGHTS:
+        if not self._due and self._may_fly():
             self._due = True
             self._later(self._fly)
         return True
 
+    def _may_fly(self) -> bool:
+        return self._flights == 0 or (self._flights < FLIGHTS and self._count - self._loaded >= SECOND)
+
     def _fly(self) -> None:
         """Send what waits, up to a load."""
         self._due = False
-        if not self._waiting or self._flights >= FLIGHTS:
+        if not self._waiting or not self._may_fly():
             return
         loads = self._load()
         flight = _Flight(len(loads))
@@ -108,6 +113,7 @@ class Intake:
         while waiting and (room == LOAD or len(waiting[0][1][0]) <= room):
             board, entry = waiting.popleft()
             room -= len(entry[0])
+            self._loaded += len(entry[0])
             load = loads.get(id(board))
             if load is None:
                 load = loads[id(board)] = (board, [])
@@ -144,7 +150,9 @@ class Intake:
             self._later(self._fly)
 
     def _hand_out(self, entries: list[_Entry], outcome: Results | Exception | None) -> None:
-        self._count -= sum([len(scores) for scores, _ in entries])
+        count = sum([len(scores) for scores, _ in entries])
+        self._count -= count
+        self._loaded -= count
         at = 0
         for scores, done in entries:
             start, at = at, at + len(scores)

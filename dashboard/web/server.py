@@ -32,6 +32,10 @@ log = logging.getLogger(__name__)
 
 SPARE_FILES = 128
 """Descriptors kept back from viewers for Redis, files and the listening socket."""
+SILENT_S = 75.0
+"""An HTTP connection on which nothing comes for so long, or nothing can be sent, is closed: the other side may be gone for
+good without having said so, and descriptors are few. Nothing is closed while it waits for its answer.
+"""
 GOODBYE_S = 1.0
 """For the other side of websockets to close, when the server ends."""
 
@@ -153,9 +157,15 @@ def _serve_eventlet(
     files = _raise_descriptor_limit() - SPARE_FILES
     most = files if transport is None else _requests(files)
     options: dict[str, Any] = {"log_output": False, "max_size": most, "debug": False, "keepalive": True}
+    options["socket_timeout"] = SILENT_S
     options |= {"capitalize_response_headers": False, "environ": {"wsgi.errors": _LogStream()}}
-    if protocol is not None:
-        options["protocol"] = protocol
+
+    class Quiet(protocol or eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
+        def log_message(self, format: str, *words: object) -> None:
+            """Of a request that is none, because it is torn, say; the library writes it past the log."""
+            log.debug(format, *words)
+
+    options["protocol"] = Quiet
     server = eventlet.spawn(eventlet.wsgi.server, listener, flask, **options)
 
     def end() -> None:

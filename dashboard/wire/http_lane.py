@@ -78,7 +78,7 @@ class _Connection:
 
     __slots__ = (
         *("_lane", "_state", "_fd", "_recv", "_send", "_greenlet", "_listener", "_buffer", "_total", "_end", "_busy"),
-        *("_address", "_ended", "_left"),
+        *("_address", "_ended", "_heard", "_left", "_silent_s", "_timer"),
     )
 
     def __init__(self, lane: Lane, socket: Any, address: str, state: list[Any]) -> None:
@@ -87,10 +87,12 @@ class _Connection:
         self._state = state
         self._fd = socket.fileno()
         self._recv, self._send = socket.fd.recv, socket.fd.send
+        self._silent_s: float | None = socket.gettimeout()
+        self._timer: Any = None
         self._greenlet = eventlet.getcurrent()
         self._listener: Any = None
         self._buffer, self._total, self._end = b"", 0, ""
-        self._busy = self._ended = False
+        self._busy = self._ended = self._heard = False
         self._left = True
 
     def serve(self, begun: bytes) -> tuple[bytes, bytes | None, bool]:
@@ -100,6 +102,7 @@ class _Connection:
         self._buffer, self._left = begun, False
         try:
             self._listen()
+            self._wait_on()
             if begun:
                 self._advance()
             left: tuple[bytes, bytes | None, bool] = hubs.get_hub().switch()
@@ -107,6 +110,20 @@ class _Connection:
         finally:
             self._left, self._busy = True, False
             self._deafen()
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def _wait_on(self) -> None:
+        self._heard = False
+        if self._silent_s is not None:
+            self._timer = hubs.get_hub().schedule_call_global(self._silent_s, self._look)
+
+    def _look(self) -> None:
+        """Whoever has said nothing since the last look, and waits for nothing, is gone, or might as well be."""
+        if self._heard or self._busy:
+            self._wait_on()
+        else:
+            self._leave(None)
 
     def _on_read(self, _: int) -> None:
         if self._listener is None:
@@ -118,6 +135,7 @@ class _Connection:
         except OSError:
             self._leave(None)
             return
+        self._heard = True
         if not data:
             self._ended = True
             self._deafen()

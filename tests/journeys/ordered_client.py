@@ -15,10 +15,10 @@ class _Engine(engineio.Client):  # type: ignore[misc]
 
 
 class OrderedClient(socketio.Client):  # type: ignore[misc]
-    """As socketio.Client; what it loses stays lost, it does not connect again by itself."""
+    """As socketio.Client; what it loses stays lost, it does not connect again by itself unless it is told to."""
 
-    def __init__(self) -> None:
-        super().__init__(reconnection=False, handle_sigint=False)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"reconnection": False, "handle_sigint": False, **options})
 
     def _engineio_client_class(self) -> type[engineio.Client]:
         return _Engine

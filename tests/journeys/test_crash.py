@@ -22,7 +22,9 @@ from tests.conftest import ServerProcess
 from tests.journeys.load import Load, Write, lost
 from tests.journeys.slow_fsync import PtraceRefused, SlowFsync, thread_named
 from tests.store.hold import Holder, is_gone, servers_in, wait_until
+from tests.web.test_event_lanes import hot as hot_events
 from tests.web.test_lanes import hot
+from tests.wire.client import Raw
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches processes as Linux shows them")
 
@@ -114,8 +116,11 @@ class WholeServer:
             return False
         return True
 
+    def count_hot(self) -> int:
+        return hot(self.server.url)
+
     def found(self) -> list[int]:
-        self.hot = hot(self.server.url)
+        self.hot = self.count_hot()
         numbers, page = [], "/top?limit=1000"
         while page:
             answer = self._call("GET", page)
@@ -128,6 +133,32 @@ class WholeServer:
         response = self.pool.request(method, f"/api/v1/boards/crash{path}", json=body)
         assert 200 <= response.status < 300, response.data
         return response.json()
+
+
+class OverSockets(WholeServer):
+    """The same, written to with the event `score`, each writer on a websocket of its own."""
+
+    def __init__(self, data_dir: Path) -> None:
+        super().__init__(data_dir)
+        self.clients: list[Raw] = []
+
+    def kill(self) -> None:
+        super().kill()
+        for client in self.clients:
+            client.close()
+
+    def connect(self) -> Write:
+        client = Raw(self.port)
+        self.clients.append(client)
+
+        def write(number: int) -> None:
+            answer = client.ask("score", {"board": "crash", "player": f"p{number}", "score": number})
+            assert "error" not in answer, answer
+
+        return write
+
+    def count_hot(self) -> int:
+        return hot_events(self.server.url)
 
 
 def slowed(pid: int, thread: str) -> SlowFsync:
@@ -189,8 +220,11 @@ def test_every_acknowledged_write_survives_kill_9(data_dir: Path, victim: str, r
 
 
 @few_or_many
-def test_every_acknowledged_score_survives_kill_9(data_dir: Path, victim: str, rounds: int) -> None:
-    site = WholeServer(data_dir)
+@pytest.mark.parametrize("kind", [WholeServer, OverSockets])
+def test_every_acknowledged_score_survives_kill_9(
+    data_dir: Path, victim: str, rounds: int, kind: type[WholeServer]
+) -> None:
+    site = kind(data_dir)
     assert crash(site, rounds=rounds, victim=victim) == set()
     assert site.hot > 0, "none of them took the hot lane"
 

@@ -7,6 +7,7 @@ from werkzeug.test import Client
 
 from dashboard.errors import StartFailed
 from dashboard.web.server import listen, make_flask, make_socketio
+from tests.conftest import ServerProcess
 
 GAME = "https://game.example"
 
@@ -54,3 +55,14 @@ def test_an_address_that_is_not_ours_is_refused_in_one_line(host: str) -> None:
 def test_ipv6_is_listened_on() -> None:
     with listen("::1", 0) as listener:
         assert listener.family == socket.AF_INET6
+
+
+def test_a_torn_request_leaves_no_line_in_the_log(server: ServerProcess) -> None:
+    before = len(server.errors)
+    for part in (b"PO", b"POST /api/v1/bo", b"POST /api/v1/boards/torn/scores HT"):
+        with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), 10) as torn:
+            torn.sendall(part)
+            torn.shutdown(socket.SHUT_WR)
+            while torn.recv(1000):
+                pass
+    assert server.errors[before:] == []

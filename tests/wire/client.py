@@ -42,18 +42,25 @@ class Raw:
         self.socket.settimeout(10)
         if receive:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
-        self.socket.connect(("127.0.0.1", port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as browsers do
         self._ids = count(1)
         self._buffer = b""
         query = f"&sid={sid}" if sid else more
-        self.socket.sendall(HANDSHAKE.format(more=query, header=header).encode() + behind)
+        try:
+            self._open(port, HANDSHAKE.format(more=query, header=header).encode() + behind, join=join, begins=not sid)
+        except BaseException:
+            self.socket.close()
+            raise
+
+    def _open(self, port: int, first: bytes, *, join: bool, begins: bool) -> None:
+        self.socket.connect(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as browsers do
+        self.socket.sendall(first)
         while b"\r\n\r\n" not in self._buffer:
             self._more()
         self.head, self._buffer = self._buffer.split(b"\r\n\r\n", 1)
         self.status = int(self.head.split()[1])
         self.sid = ""
-        if self.status == 101 and not sid:
+        if self.status == 101 and begins:
             opened = self.next()[1]
             assert opened[:1] == b"0", opened
             self.engine_sid = json.loads(opened[1:])["sid"]
