@@ -45,13 +45,14 @@ class HotScores:
         self._counted = door.counts("score")
         self._by_player = door.counts_players
 
-    def submit(self, board: str, items: Items, caller: Caller, told: Told, *, as_operator: bool) -> bool:
+    def submit(self, board: str, items: Items, caller: Caller | None, told: Told, *, as_operator: bool) -> bool:
         """Begin to write scores. False where the ordinary way is to see them: nothing was done then. `told` is called later,
-        once.
+        once. `caller` may be None where scores are not counted.
         """
         good = good_of(items)
         if not self._counted:
             return bool(good) and self._write(board, items, good, told, as_operator, ())
+        assert caller is not None
         if not good or len(good) < len(items) or not self._intake.takes(board, as_operator=as_operator):
             return False
         players = Counter(score.player for score in good) if self._by_player else None

@@ -73,6 +73,7 @@ class HotDesk:
         self._ingest = ingest
         self._scores = scores
         self._door = door
+        self._counted = door.counts("score")
         self.answered = 0
 
     def admit(self, head: Head) -> Admitted | None:
@@ -97,12 +98,12 @@ class HotDesk:
             self.answered += 1
             done(None if outcome is None else _answered(is_batch, outcome, decisions))
 
-        caller = self._door.caller(address, admitted.key)
+        caller = self._door.caller(address, admitted.key) if self._counted else None
         return self._scores.submit(admitted.board, items, caller, told, as_operator=admitted.as_operator)
 
 
 def _answered(is_batch: bool, outcome: Outcome | Exception, decisions: Sequence[RateDecision]) -> Answer:
-    said = limit_headers(decisions)
+    said = limit_headers(decisions) if decisions else ()
     try:
         if isinstance(outcome, Exception):
             raise outcome

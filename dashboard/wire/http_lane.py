@@ -15,6 +15,7 @@ import eventlet
 from eventlet import hubs, wsgi
 
 from dashboard.wire.requests import LONGEST_BODY, LONGEST_HEAD, Answer, Done, Head, read_head
+from dashboard.wire.rest import Rest
 
 MOST_HEADS = 1024
 """Clients send the same heads again and again: so many are known, at most 4 kB each."""
@@ -217,53 +218,13 @@ class _Connection:
             hubs.get_hub().remove(listener)
 
 
-class _Rest(io.RawIOBase):
-    """A connection's bytes for the plain way: first those that the hot lane has read, then those that come."""
-
-    def __init__(self, raw: Any) -> None:
-        super().__init__()
-        self._raw = raw
-        self._held = b""
-        self._dry = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int | None:
-        if self._held:
-            count = min(len(buffer), len(self._held))
-            buffer[:count] = self._held[:count]
-            self._held = self._held[count:]
-            return count
-        if self._dry:
-            return None
-        read: int | None = self._raw.readinto(buffer)
-        return read
-
-    def put(self, data: bytes) -> None:
-        self._held = data
-
-    def take(self, reader: Any) -> bytes:
-        """What was read ahead and not used; reads nothing new."""
-        self._dry = True
-        ahead: bytes = reader.peek()
-        reader.read(len(ahead))
-        self._dry = False
-        data, self._held = ahead + self._held, b""
-        return data
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
 def make_protocol(lane: Lane) -> type[wsgi.HttpProtocol]:
     """The protocol of `eventlet.wsgi.server`, with the hot lane in front."""
 
     class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]
         def handle(self) -> None:
             self.close_connection = True
-            rest = _Rest(self.rfile.detach())
+            rest = Rest(self.rfile.detach())
             self.rfile: Any = io.BufferedReader(rest)
             connection = _Connection(lane, self.connection, self.client_address[0], self.conn_state)
             begun: bytes | None = b""
