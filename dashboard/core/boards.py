@@ -161,10 +161,14 @@ class Boards:
         raise restless(name)
 
     def put(self, name: str, settings: BoardSettings) -> tuple[Board, bool]:
-        """Declare or change a board; true if it is new. Raises BoardConflict where stored scores would be ranked anew."""
+        """Declare or change a board; true if it is new. Raises BoardConflict where stored scores would be ranked anew, or its
+        boards cannot be merged.
+        """
         if settings.key is not None:
             self._check_key(settings.key)
         if settings.merge is not None:
+            if any(source.board == name for source in settings.merge.boards):
+                raise BoardConflict(f"The board {name!r} cannot be merged of itself; name other boards.")
             check_sources(settings, settings.merge, self.look)
         for _ in range(ATTEMPTS):
             board = self.read(name)

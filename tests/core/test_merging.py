@@ -94,6 +94,12 @@ def test_what_cannot_be_merged_is_said_whenever_it_comes(
     assert parts.boards.fresh(board).players == 0
 
 
+def test_a_board_is_not_merged_of_itself(parts: Parts, board: str) -> None:
+    with pytest.raises(BoardConflict, match="of itself"):
+        parts.boards.put(board, BoardSettings(merge=Merge((Source(f"{board}-1"), Source(board)))))
+    assert parts.boards.read(board) is None
+
+
 def test_nobody_writes_to_a_merged_board(parts: Parts, board: str) -> None:
     parts.boards.put(board, BoardSettings(merge=Merge((Source(f"{board}-a"), Source(f"{board}-b")))))
     with pytest.raises(BoardConflict, match="takes no scores"):
