@@ -17,6 +17,9 @@ _FINAL, _RESERVED, _MASKED = 0x80, 0x70, 0x80
 _NEVER_SENT = (1004, 1005, 1006)
 _HEADS = {126: 8, 127: 14}
 _WHOLE_TEXT = _FINAL | TEXT
+_REPEATED = [sum(1 << 32 * n for n in range(times)) for times in range(33)]
+"""What a mask is multiplied with to stand there so many times."""
+_ALL_BITS = [(1 << 8 * length) - 1 for length in range(126)]
 _SHORT_TEXT = [bytes((_WHOLE_TEXT, length)) for length in range(126)]
 
 
@@ -62,6 +65,9 @@ def close_code(payload: bytes) -> int:
 def unmask(payload: bytes, mask: bytes) -> bytes:
     """As one XOR of two long integers: a loop over a megabyte would stop the server for a third of a second."""
     length = len(payload)
+    if length < 126:
+        small = int.from_bytes(mask, "little") * _REPEATED[length + 3 >> 2] & _ALL_BITS[length]
+        return (int.from_bytes(payload, "little") ^ small).to_bytes(length, "little")
     key = int.from_bytes((mask * (length // 4 + 1))[:length], "little")
     return (int.from_bytes(payload, "little") ^ key).to_bytes(length, "little")
 

@@ -24,6 +24,8 @@ class Rooms(Manager):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self._of_client: dict[tuple[str, str], list[str]] = {}
+        self.viewers: dict[str | None, str] = {}
+        """Who is connected to the namespace `/`: name in Engine.IO -> name in Socket.IO."""
 
     def pre_connect(self, eio_sid: str, namespace: str) -> str | None:
         if eio_sid not in self.server.environ:  # it polled, and this came after its end: nobody would take it out again
@@ -38,6 +40,8 @@ class Rooms(Manager):  # type: ignore[misc]
 
     def connect(self, sid: str, namespace: str) -> str | None:
         connected: str | None = super().connect(sid, namespace)
+        if namespace == "/":
+            self.viewers[self.rooms[namespace][None][sid]] = sid
         if self.rooms[namespace][None][sid] not in self.server.environ:  # ended while the application was asked
             self.server.disconnect(sid, namespace)
         return connected
@@ -45,6 +49,8 @@ class Rooms(Manager):  # type: ignore[misc]
     def pre_disconnect(self, sid: str, namespace: str) -> str | None:
         self.pending_disconnect.setdefault(namespace, _Pending())
         eio_sid: str | None = super().pre_disconnect(sid, namespace)
+        if namespace == "/":
+            self.viewers.pop(eio_sid, None)
         return eio_sid
 
     def basic_disconnect(self, sid: str, namespace: str, **_: object) -> None:

@@ -44,10 +44,6 @@ class Transport:
         rooms = Rooms()
         rooms.set_server(server)
 
-        def viewer(sid: str) -> str | None:
-            found: str | None = rooms.sid_from_eio_sid(sid, "/")
-            return found if found is not None and rooms.is_connected(found, "/") else None
-
         notice = server.packet_class(EVENT, namespace="/", data=["notice", SLOW_NOTICE]).encode()
         self.takers: dict[str, Taker] = {}
         self._shared = Shared(
@@ -55,7 +51,7 @@ class Transport:
             poller=self.poller,
             tasks=Tasks(),
             most=int(server.eio.max_http_buffer_size),
-            viewer=viewer,
+            viewer=rooms.viewers.get,
             takers=self.takers,
             notice_of_slowness=packet_frame(engine_packet.Packet(engine_packet.MESSAGE, notice)),
             pings=Deadlines(0.0, lambda _: None, self.poller.clock),

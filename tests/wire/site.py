@@ -170,6 +170,7 @@ def state() -> Any:
             "rooms": sum(map(len, manager.rooms.get("/", {}).values())),
             "pending": len(manager.pending_connect) + len(manager.pending_disconnect),
             "rooms of clients": len(getattr(manager, "_of_client", ())),
+            "viewers": len(getattr(manager, "viewers", ())),
             "connections": len(poller.connections) if poller else 0,
             "waiting": len(poller.waiting) if poller else 0,
             "held": poller.held if poller else 0,

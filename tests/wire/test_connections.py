@@ -149,7 +149,7 @@ def test_an_event_a_taker_takes_keeps_its_place(site: Site) -> None:
             b"".join(masked(b'42%d["double",%b]' % (n, (b"0", b"1e-3", b"-1e-3", b"null")[n % 4])) for n in range(1500))
         )
         assert [client.text().partition("[")[0] for _ in range(1500)] == [f"43{n}" for n in range(1500)]
-    handled = site.get("/state")["handled"][before:]
+    handled = [each for each in site.get("/state")["handled"][before:] if each in ("double", "a", "b")]
     assert handled[:7] == ["double", "double", "a", "double", "double", "double", "b"], (
         "each when those before were answered"
     )

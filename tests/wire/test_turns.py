@@ -48,6 +48,7 @@ class Street:
             viewer = EngineSocket(shared, f"viewer-{n}")
             viewer.fd = os.dup(into)
             server.eio.sockets[viewer.sid] = viewer
+            server.environ[viewer.sid] = {}
             sid = self._rooms.pre_connect(viewer.sid, "/")
             assert sid is not None
             self._rooms.basic_enter_room(sid, "/", self.names[n % rooms])
