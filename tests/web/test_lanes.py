@@ -143,6 +143,8 @@ def some_request(chance: random.Random) -> Sent:
     """A request for a board, with more headers."""
     body, path = some_body(chance), "/api/v1/boards/{}/scores"
     headers = tuple(line.replace("{}", f"k{chance.randint(0, 3)}") for line in HEADERS if chance.random() < 0.04)
+    if len(body) < 3:  # the rest of a body that is announced but never comes would be waited for
+        headers = tuple(line for line in headers if line != "Content-Length: 3")
     if chance.random() < 0.08:
         path = chance.choice(
             [
