@@ -28,6 +28,7 @@ from dashboard.errors import (
 )
 from dashboard.store import keys
 from dashboard.store.client import Client
+from dashboard.store.reads import Reads
 from dashboard.store.scripts import Scripts, answering
 from dashboard.values import Board, BoardSettings, Column, Merge, Review, ScoreFormat, Season, Source
 
@@ -68,6 +69,7 @@ class Boards:
         declared_only: bool = False,
     ) -> None:
         self._client = client
+        self._reads = Reads(client)
         self._scripts = scripts
         self._clock = clock
         self._declared_only = declared_only
@@ -315,10 +317,9 @@ class Boards:
         """
         boards = [self._known.get(name) for name in names]
         asked = [[name, *(inner_names(board) if board else ())] for name, board in zip(names, boards, strict=True)]
-        with answering(), self._client.pipeline(transaction=False) as pipe:
-            for name in (name for group in asked for name in group):
-                pipe.hmget(keys.board(name), "revision", "version", "position", "scores")
-            replies = iter(pipe.execute())
+        fields = "revision", "version", "position", "scores"
+        with answering():
+            replies = iter(self._reads.ask([("HMGET", keys.board(name), *fields) for group in asked for name in group]))
         return [_version([next(replies) for _ in group]) for group in asked]
 
     def periods(self, name: str) -> list[str]:

@@ -24,6 +24,7 @@ from dashboard.core.shards import inner_names
 from dashboard.errors import BoardConflict, PlayerNotFound
 from dashboard.store import keys
 from dashboard.store.client import Client
+from dashboard.store.reads import Command, Reads
 from dashboard.store.scripts import Scripts, answering, sharing
 from dashboard.values import Board, BoardSettings, Distribution, Page, Standing
 
@@ -99,6 +100,7 @@ class Rankings:
         self._clock = clock
         self._archive = archive
         self._sharded = ShardedRankings(client, scripts, boards)
+        self._reads = Reads(client)
 
     def top(
         self,
@@ -250,15 +252,18 @@ class Rankings:
         for board, period_id, _ in wanted:
             with suppress(BoardConflict):
                 refresh(self._scripts, self._boards, board, period_id)
-        with answering(), self._client.pipeline(transaction=False) as pipe:
-            for board, period_id, limit in wanted:
-                name = standings(board, period_id)[0]
-                pipe.hmget(keys.board(board.name), "version", "data")
-                pipe.zcard(name)
-                (pipe.zrevrange if board.settings.order == "desc" else pipe.zrange)(name, 0, limit - 1, withscores=True)
-            replies = pipe.execute(raise_on_error=False)
+        asked: list[Command] = []
+        for board, period_id, limit in wanted:
+            name = standings(board, period_id)[0]
+            asked += ("HMGET", keys.board(board.name), "version", "data"), ("ZCARD", name)
+            asked.append(
+                ("ZREVRANGE" if board.settings.order == "desc" else "ZRANGE", name, 0, limit - 1, "WITHSCORES")
+            )
+        with answering():
+            replies = self._reads.ask(asked, raising=False)
             now_ms = self._clock.now_ms()
-            heads, counts, tops = replies[::3], _usable(replies[1::3], 0), _usable(replies[2::3], [])
+            heads, counts, flat = replies[::3], _usable(replies[1::3], 0), _usable(replies[2::3], [])
+        tops = [list(zip(rows[::2], map(float, rows[1::2]), strict=True)) for rows in flat]
         data = self._data(wanted, [rows if has else [] for (_, has), rows in zip(heads, tops, strict=True)])
         pages = zip(wanted, heads, counts, tops, data, strict=True)
         return [
@@ -280,11 +285,19 @@ class Rankings:
         asked = [(wanted[i][0], wanted[i][1], rows) for i, rows in enumerate(tops) if rows]
         if not asked:
             return [None] * len(tops)
-        with answering(), self._client.pipeline(transaction=False) as pipe:
-            for board, period_id, rows in asked:
-                at = width(board.settings)
-                pipe.hmget(keys.runs(board.name, period_id), [member[at:] for member, _ in rows])
-            replies = iter(pipe.execute())
+        with answering():
+            replies = iter(
+                self._reads.ask(
+                    [
+                        (
+                            "HMGET",
+                            keys.runs(board.name, period_id),
+                            *(member[width(board.settings) :] for member, _ in rows),
+                        )
+                        for board, period_id, rows in asked
+                    ]
+                )
+            )
         found = zip(wanted, tops, strict=True)
         return [
             [(kept or b"")[width(board.settings) :] for kept in next(replies)] if rows else None
