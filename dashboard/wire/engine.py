@@ -47,6 +47,15 @@ class Engine:
         eio._async = {**eio._async, "websocket": lambda handler, server: partial(self._upgrade, handler, server)}
         eio.start_service_task = False  # it looks at one client after the other; we need it for those that poll only
         self._looking = False
+        terms = {
+            "upgrades": [],
+            "pingTimeout": int(eio.ping_timeout * 1000),
+            "pingInterval": int((eio.ping_interval + eio.ping_interval_grace_period) * 1000),
+            "maxPayload": eio.max_http_buffer_size,
+        }
+        self._terms = json.dumps(terms, separators=(",", ":")).encode()[
+            1:
+        ]  # of every handshake, behind the client's id
 
     def _connect(
         self, environ: Environ, start_response: StartResponse, transport: str, jsonp_index: int | None = None
@@ -67,15 +76,8 @@ class Engine:
         if accepted is not None and accepted is not True:
             del sockets[sid]
             return eio._unauthorized(accepted or None)
-        opened = {
-            "sid": sid,
-            "upgrades": [],
-            "pingTimeout": int(eio.ping_timeout * 1000),
-            "pingInterval": int((eio.ping_interval + eio.ping_interval_grace_period) * 1000),
-            "maxPayload": eio.max_http_buffer_size,
-        }
         self._shared.pings.add(connection)
-        hello = frame(b"0" + json.dumps(opened, separators=(",", ":")).encode())
+        hello = frame(b'0{"sid":"%b",%b' % (sid.encode(), self._terms))
         return self._serve(connection, environ, agreed + hello)
 
     def _upgrade(self, handler: Any, server: Any, environ: Environ, start_response: StartResponse) -> Any:

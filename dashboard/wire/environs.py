@@ -1,11 +1,14 @@
 """The requests with which clients came, as python-socketio keeps them, without what is only good while they are answered.
 
 A request as the WSGI server makes it is a dictionary of 40 entries that holds the connection's buffers: 24 kB a client.
-Here it is a tuple of values beside names that all clients share; `environs[sid]` makes a dictionary of it again.
+Here it is the few values that differ, beside names and values that all clients share; `environs[sid]` makes a dictionary
+of it again.
 """
 
 import io
-from typing import Any
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 Environ = dict[str, Any]
 
@@ -13,9 +16,21 @@ _DROPPED = {
     *("eventlet.input", "eventlet.posthooks", "eventlet.set_idle", "headers_raw", "werkzeug.request", "wsgi.input"),
     *("HTTP_CONNECTION", "HTTP_SEC_WEBSOCKET_EXTENSIONS", "HTTP_SEC_WEBSOCKET_KEY", "HTTP_UPGRADE"),
 }
-_OWN = {"HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_X_API_KEY", "QUERY_STRING", "REMOTE_PORT"}
+_OWN = {
+    *("HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_X_API_KEY", "HTTP_X_FORWARDED_FOR"),
+    *("QUERY_STRING", "REMOTE_ADDR", "REMOTE_PORT"),
+}
 """Differ from client to client."""
 MOST_SHARED = 4096
+
+
+class _Kind(NamedTuple):
+    """Requests that have the same names. `own` and `others`: those that are kept; the pickers take their values out."""
+
+    own: tuple[str, ...]
+    others: tuple[str, ...]
+    pick_own: Callable[[Environ], tuple[Any, ...]]
+    pick_others: Callable[[Environ], tuple[Any, ...]]
 
 
 class Environs(dict[str, Any]):
@@ -23,19 +38,21 @@ class Environs(dict[str, Any]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._kinds: dict[tuple[str, ...], _Kind] = {}
+        self._common: dict[tuple[Any, ...], tuple[Any, ...]] = {}
         self._texts: dict[str, str] = {}
 
     def __setitem__(self, sid: str, environ: Environ) -> None:
-        names = tuple(name for name in environ if name not in _DROPPED)
-        if len(self._names) < MOST_SHARED:
-            names = self._names.setdefault(names, names)
-        values = (self._shared(name, environ[name]) for name in names)
-        super().__setitem__(sid, (names, *values))
+        names = tuple(environ)
+        kind = self._kinds.get(names) or self._kind(names)
+        others = kind.pick_others(environ)
+        common = self._common.get(others) or self._put(others)
+        super().__setitem__(sid, (kind, common, *kind.pick_own(environ)))
 
     def __getitem__(self, sid: str) -> Environ:
-        names, *values = super().__getitem__(sid)
-        return {**dict(zip(names, values, strict=True)), "wsgi.input": io.BytesIO()}
+        kind, common, *own = super().__getitem__(sid)
+        values = dict(zip(kind.others, common, strict=True)) | dict(zip(kind.own, own, strict=True))
+        return values | {"wsgi.input": io.BytesIO()}
 
     def get(self, sid: str, default: Any = None) -> Any:
         try:
@@ -43,7 +60,28 @@ class Environs(dict[str, Any]):
         except KeyError:
             return default
 
-    def _shared(self, name: str, value: Any) -> Any:
-        if isinstance(value, str) and name not in _OWN and len(value) < 512 and len(self._texts) < MOST_SHARED:
+    def _kind(self, names: tuple[str, ...]) -> _Kind:
+        own = tuple(name for name in names if name in _OWN)
+        others = tuple(name for name in names if name not in _DROPPED | _OWN)
+        kind = _Kind(own, others, _picker(own), _picker(others))
+        if len(self._kinds) < MOST_SHARED:
+            self._kinds[names] = kind
+        return kind
+
+    def _put(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Values that came together for the first time."""
+        shared = tuple(map(self._shared, values))
+        if len(self._common) < MOST_SHARED and all(len(each) < 512 for each in shared if isinstance(each, str)):
+            self._common[shared] = shared
+        return shared
+
+    def _shared(self, value: Any) -> Any:
+        if isinstance(value, str) and len(value) < 512 and len(self._texts) < MOST_SHARED:
             return self._texts.setdefault(value, value)
         return value
+
+
+def _picker(names: tuple[str, ...]) -> Callable[[Environ], tuple[Any, ...]]:
+    if len(names) > 1:  # of one it makes no tuple
+        return itemgetter(*names)
+    return lambda environ: tuple(environ[name] for name in names)

@@ -14,6 +14,7 @@ from wsgiref.handlers import format_date_time
 import eventlet
 from eventlet import hubs, wsgi
 
+from dashboard.wire.heads import QuickHeads
 from dashboard.wire.requests import LONGEST_BODY, LONGEST_HEAD, Answer, Done, Head, read_head
 from dashboard.wire.rest import Rest
 
@@ -221,7 +222,7 @@ class _Connection:
 def make_protocol(lane: Lane) -> type[wsgi.HttpProtocol]:
     """The protocol of `eventlet.wsgi.server`, with the hot lane in front."""
 
-    class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]
+    class Protocol(QuickHeads):
         def handle(self) -> None:
             self.close_connection = True
             rest = Rest(self.rfile.detach())
