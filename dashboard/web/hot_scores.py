@@ -50,49 +50,42 @@ class HotScores:
         once. `caller` may be None where scores are not counted.
         """
         good = good_of(items)
-        if not self._counted:
-            return bool(good) and self._write(board, items, good, told, as_operator, ())
-        assert caller is not None
-        if not good or len(good) < len(items) or not self._intake.takes(board, as_operator=as_operator):
+        if self._counted:
+            return bool(good) and len(good) == len(items) and self._count(board, good, caller, told, as_operator)
+        if len(good) == len(items):
+            return self._intake.add(board, good, told, as_operator=as_operator)
+
+        def written(results: Results | Exception | None) -> None:
+            told(merge(items, results) if isinstance(results, list) else results)
+
+        return bool(good) and self._intake.add(board, good, written, as_operator=as_operator)
+
+    def _count(self, board: str, scores: Sequence[Score], caller: Caller | None, told: Told, as_operator: bool) -> bool:
+        """Take the limits, then write."""
+        if caller is None or not self._intake.takes(board, as_operator=as_operator):
             return False
-        players = Counter(score.player for score in good) if self._by_player else None
 
         def decided(decisions: list[RateDecision] | Exception) -> None:
             if isinstance(decisions, Exception):
                 told(decisions, decisions.evidence["decisions"] if isinstance(decisions, RateLimited) else ())
-            elif not self._write(board, items, good, told, as_operator, decisions):  # the board was changed meanwhile
-                self._aside(partial(self._write_plainly, board, good, told, as_operator, decisions))
+            elif not self._intake.add(board, scores, partial(written, decisions), as_operator=as_operator):
+                written(decisions, None)
 
-        return self._turnstile.take("score", caller, len(good), players, decided)
-
-    def _write(
-        self,
-        board: str,
-        items: Items,
-        good: Sequence[Score],
-        told: Told,
-        as_operator: bool,
-        decisions: Sequence[RateDecision],
-    ) -> bool:
-        if not decisions and len(good) == len(items):
-            return self._intake.add(board, good, told, as_operator=as_operator)
-
-        def written(results: Results | Exception | None) -> None:
-            if results is None and decisions:
-                self._aside(partial(self._write_plainly, board, good, told, as_operator, decisions))
-            elif isinstance(results, list):
-                told(merge(items, results), decisions)
+        def written(decisions: Sequence[RateDecision], results: Results | Exception | None) -> None:
+            if results is None:  # the board was changed meanwhile
+                self._aside(partial(self._write_plainly, board, scores, told, as_operator, decisions))
             else:
                 told(results, decisions)
 
-        return self._intake.add(board, good, written, as_operator=as_operator)
+        players = Counter(score.player for score in scores) if self._by_player else None
+        return self._turnstile.take("score", caller, len(scores), players, decided)
 
     def _write_plainly(
-        self, board: str, good: Sequence[Score], told: Told, as_operator: bool, decisions: Sequence[RateDecision]
+        self, board: str, scores: Sequence[Score], told: Told, as_operator: bool, decisions: Sequence[RateDecision]
     ) -> None:
         """In a greenlet: write what the limits have let through already."""
         try:
-            outcome: Outcome | Exception = self._scores.submit(board, good, as_operator=as_operator)
+            outcome: Outcome | Exception = self._scores.submit(board, scores, as_operator=as_operator)
         except Exception as error:
             outcome = error
         told(outcome, decisions)
