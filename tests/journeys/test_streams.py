@@ -200,12 +200,13 @@ def test_the_panels_show_what_flows(server: ServerProcess, api: Api, board: str)
     viewer.call("subscribe", {"topic": "streams"})
     api.post(f"/boards/{board}/scores", {"scores": [{"player": f"p{n}", "score": n} for n in range(100)]})
     seen: dict[str, dict[str, Any]] = {}
-    while seen.get("analytics", {}).get("counted", 0) < before + 100 or "streams" not in seen:
+    fastest = 0.0
+    while seen.get("analytics", {}).get("counted", 0) < before + 100 or "streams" not in seen or not fastest:
         event, frame = viewer.receive(timeout=5)
         seen[event] = frame
+        fastest = max(fastest, frame.get("scores_per_second", 0.0))
     [row] = [row for row in seen["analytics"]["boards"] if row["board"] == board]
     assert (row["counted"], row["missed"], row["active_players"]) == (100, 0, 100)
-    assert seen["analytics"]["scores_per_second"] > 0
     assert sum(bin["scores"] for bin in seen["analytics"]["distribution"]) >= 100
     assert STREAM in [stream["stream"] for stream in seen["streams"]["streams"]]
     viewer.disconnect()

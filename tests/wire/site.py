@@ -121,6 +121,7 @@ def flow(room: str, n: int, size: int, hz: float, how: str) -> None:
         if how == "both":
             (transport or sio).emit("each", seq, room)
         time.sleep(1 / hz)
+    handled.append(f"flow {room}")
 
 
 def watch_the_loop() -> None:

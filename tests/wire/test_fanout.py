@@ -77,7 +77,7 @@ def test_an_answer_comes_behind_the_frames_that_were_sent_before_it(site: Site) 
     with Raw(site.port, receive=SMALL) as slow:
         slow.ask("join", "sync")
         site.do("flow", room="sync", n=40, hz=400, size=20_000)
-        time.sleep(0.3)
+        wait_until(lambda: "flow sync" in site.get("/state")["handled"])
         slow.say('429["echo","now"]')
         texts = [slow.text()]
         while texts[-1] != '439["now"]':
