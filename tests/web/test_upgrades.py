@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.conftest import ServerProcess
+from tests.conftest import ServerProcess, Start
+from tests.store.servers import valkey, wait_for
 from tests.wire.client import ORDINARY, Raw, masked
 
 
@@ -54,3 +55,14 @@ def test_pages_of_other_origins_are_refused_either_way(
         with Raw(urlsplit(url).port or 0, header=headers + more, join=status == 101) as client:
             assert client.status == status
         assert hot(url) - before == counts
+
+
+def test_handshakes_are_hot_where_scores_are_not(start_server: Start) -> None:
+    with valkey() as primary, valkey("--replicaof", "127.0.0.1", str(primary.port)) as replica:
+        wait_for(lambda: replica.client.info("replication")["master_link_status"] == "up", "the replica's link")
+        server = start_server("--redis-url", primary.url, env={"DURABILITY": "replicated"})
+        with Raw(urlsplit(server.url).port or 0) as client:
+            assert client.sid
+        assert requests.post(f"{server.url}/api/v1/boards/b/scores", json={"player": "a", "score": 1}, timeout=10).ok
+        assert hot(server.url) == 1
+        server.stop()
