@@ -60,6 +60,7 @@ from dashboard.web.streams import make_streams
 from dashboard.web.users import make_users
 
 if TYPE_CHECKING:
+    from dashboard.wire.handshakes import Handshakes
     from dashboard.wire.pipe import Pipe
 
 log = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ class Server:
         door = Door(parts.limits, guard)
         retries = Retries(parts.claims, door, settings.secret_key)
         ingest = Ingest(parts.scores, guard, door, retries)
-        self._pipe, hot_scores, self._desk, self._protocol = _hot_lane(settings, parts, ingest, door)
+        self._pipe, hot_scores, self._desk = _hot_lane(settings, parts, ingest, door)
         api = make_api(parts.boards, ingest, parts.rankings, parts.analytics, parts.rewind, guard, door)
         cookies = RedisSessions(parts.sessions, plain=settings.is_loopback)
         self._flask = web.make_flask(
@@ -116,6 +117,7 @@ class Server:
         retries.guard(self._flask)
         self._socketio = web.make_socketio(self._flask, settings.async_mode, settings.allowed_origins)
         self._transport = web.attach_transport(self._socketio)
+        self._handshakes = self._transport.handshakes({"flask.app": self._flask}) if self._transport else None
         wire = self._transport or web.PlainTransport(self._socketio.server)
         room, emit, publish = (wire.enter, wire.leave), wire.emit, wire.publish
         self._broadcaster = Broadcaster(
@@ -180,7 +182,8 @@ class Server:
         self._crew.start()
         if self._pipe is not None:
             self._pipe.start()
-        end = web.serve(self._flask, self._socketio, self.listener, self._transport, self._protocol)
+        protocol = _protocol(self._desk, self._handshakes)
+        end = web.serve(self._flask, self._socketio, self.listener, self._transport, protocol)
         on_ready(self.address)
         Keeper(self._parts.embedded).keep(stop)
         for loop in self._loops:
@@ -226,21 +229,25 @@ class Server:
                     "Socket events that were answered in the event loop.",
                     lambda: self._hot_events.answered,
                 ),
+                "scorecast_hot_handshakes_total": (
+                    "Websockets that were opened in the event loop.",
+                    lambda: self._handshakes.answered if self._handshakes else 0,
+                ),
             },
         )
 
 
 def _hot_lane(
     settings: Settings, parts: Parts, ingest: Ingest, door: Door
-) -> tuple["Pipe | None", HotScores | None, HotDesk | None, type | None]:
-    """The connection, the desks and the protocol of the hot lanes; None where scores go the plain way: in threads, with limits
+) -> tuple["Pipe | None", HotScores | None, HotDesk | None]:
+    """The connection and the desks of the hot lanes; None where scores go the plain way: in threads, with limits
     that one call cannot decide, where a replica is waited for, and over TLS.
     """
     if settings.async_mode != "eventlet" or settings.durability == "replicated" or parts.url.startswith("rediss:"):
-        return None, None, None, None
+        return None, None, None
     if door.counts("score") and not parts.limits.at_once:
-        return None, None, None, None
-    from dashboard.wire.http_lane import Lane, later, make_protocol
+        return None, None, None
+    from dashboard.wire.http_lane import later
     from dashboard.wire.pipe import Pipe as RedisPipe
     from dashboard.wire.tasks import Tasks
 
@@ -248,5 +255,13 @@ def _hot_lane(
     pipe = RedisPipe(partial(dial, connect(parts.url)), scripts, as_error)
     turnstile = Turnstile(parts.limits, pipe, later)
     scores = HotScores(parts.scores, Intake(parts.scores, pipe, later), door, turnstile, Tasks().add)
-    desk = HotDesk(ingest, scores, door)
-    return pipe, scores, desk, make_protocol(Lane(desk))
+    return pipe, scores, HotDesk(ingest, scores, door)
+
+
+def _protocol(desk: HotDesk | None, handshakes: "Handshakes | None") -> type | None:
+    """That of the server with the hot lane of HTTP in front; None where nothing is hot."""
+    if desk is None and handshakes is None:
+        return None
+    from dashboard.wire.http_lane import Lane, NoDesk, make_protocol
+
+    return make_protocol(Lane(desk or NoDesk(), handshakes))

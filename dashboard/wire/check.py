@@ -15,6 +15,7 @@ from eventlet import greenio, hubs, patcher, wsgi
 _METHODS: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (engineio.Server, "_handle_connect", ("self", "environ", "start_response", "transport", "jsonp_index")),
     (engineio.Server, "_trigger_event", ("self", "event", "args", "kwargs")),
+    (engineio.Server, "_cors_allowed_origins", ("self", "environ")),
     (engineio.Server, "_bad_request", ("self", "message")),
     (engineio.Server, "_unauthorized", ("self", "message")),
     (engineio.Server, "generate_id", ("self",)),
@@ -32,10 +33,15 @@ _METHODS: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (socketio.Manager, "get_rooms", ("self", "sid", "namespace")),
     (socketio.Manager, "set_server", ("self", "server")),
     (wsgi.Input, "get_socket", ("self",)),
+    (wsgi.HttpProtocol, "formalize_key_naming", ("self", "k")),
+    (wsgi.Server, "get_environ", ("self",)),
     (hubs.get_hub().__class__, "add", ("self", "evtype", "fileno", "cb", "tb", "mac")),
     (hubs.get_hub().__class__, "schedule_call_global", ("self", "seconds", "cb", "args", "kw")),
 )
-_ENGINE = "_async start_service_task sockets handlers reason ping_interval ping_timeout ping_interval_grace_period"
+_ENGINE = (
+    "_async cors_allowed_origins start_service_task sockets handlers reason "
+    "ping_interval ping_timeout ping_interval_grace_period"
+)
 _SOCKET = "queue upgrading upgraded connected closing closed session last_ping"
 _MANAGER = "rooms callbacks pending_connect pending_disconnect"
 

@@ -18,7 +18,7 @@ from dashboard.wire.deadlines import Deadlines
 from dashboard.wire.engine_socket import PING, EngineSocket
 from dashboard.wire.frames import BROKEN_RULE, frame
 from dashboard.wire.shared import Shared
-from dashboard.wire.takeover import Environ, answer, plain_socket, take_over
+from dashboard.wire.takeover import Environ, answer, detach, is_plain, plain_socket, take_over
 
 log = logging.getLogger(__name__)
 
@@ -69,16 +69,44 @@ class Engine:
             return self._eio._bad_request("This is no websocket handshake")
         if self._shared.poller.full:
             return _unavailable(start_response)
+        connection, accepted = self._begin(environ)
+        if connection is None:
+            return self._eio._unauthorized(accepted or None)
+        return self._serve(connection, *take_over(environ), agreed + self._hello(connection))
+
+    def open(self, environ: Environ, socket: Any, behind: bytes) -> bool:
+        """A new client, inside the hub: engineio's checks, then as `_connect`. False where the ordinary way is to see it."""
+        agreed = answer(environ) if is_plain(socket) and self._admits(environ) else None
+        if agreed is None or self._shared.poller.full:
+            return False
+        connection, _ = self._begin(environ)
+        if connection is None:
+            return False
+        self._serve(connection, detach(socket), behind, agreed + self._hello(connection))
+        return True
+
+    def _admits(self, environ: Environ) -> bool:
+        """Whether the library takes requests of a page from there; it asks only where a page is named."""
+        origin = environ.get("HTTP_ORIGIN")
+        if not origin or self._eio.cors_allowed_origins == []:
+            return True
+        allowed = self._eio._cors_allowed_origins(environ)
+        return allowed is None or origin in allowed
+
+    def _begin(self, environ: Environ) -> tuple[EngineSocket | None, Any]:
+        """A client that the application accepts; None, and what it says, where it does not."""
         eio, sockets = self._eio, self._shared.sockets
         sid = eio.generate_id()
         connection = sockets[sid] = EngineSocket(self._shared, sid)
         accepted = eio._trigger_event("connect", sid, environ, run_async=False)
         if accepted is not None and accepted is not True:
             del sockets[sid]
-            return eio._unauthorized(accepted or None)
+            return None, accepted
         self._shared.pings.add(connection)
-        hello = frame(b'0{"sid":"%b",%b' % (sid.encode(), self._terms))
-        return self._serve(connection, environ, agreed + hello)
+        return connection, accepted
+
+    def _hello(self, connection: EngineSocket) -> bytes:
+        return frame(b'0{"sid":"%b",%b' % (connection.sid.encode(), self._terms))
 
     def _upgrade(self, handler: Any, server: Any, environ: Environ, start_response: StartResponse) -> Any:
         """A client that polls wants a websocket. `handler` is the library's, a method of its polling socket."""
@@ -93,14 +121,18 @@ class Engine:
         old.upgrading = True  # what is sent meanwhile waits
         connection = EngineSocket(self._shared, old.sid, old)
         self._probes.add(connection)
-        return self._serve(connection, environ, agreed)
+        return self._serve(connection, *take_over(environ), agreed)
 
-    def _serve(self, connection: EngineSocket, environ: Environ, first: bytes) -> Iterable[bytes]:
-        connection.fd, rest = take_over(environ)
+    def _serve(self, connection: EngineSocket, fd: int, rest: bytes, first: bytes) -> Iterable[bytes]:
+        connection.fd = fd
         self._shared.poller.add(connection)
         connection.write(first)
         if rest:
-            connection.take(rest)
+            try:
+                connection.take(rest)
+            except Exception:
+                log.exception("a connection failed")
+                connection.lost("transport error")
         return ()
 
     def _ping(self, connection: EngineSocket) -> None:

@@ -12,7 +12,7 @@ from eventlet import wsgi
 
 LONGEST = 4096
 _FIRST = re.compile(rb"([A-Z]{1,10}) (/(?!/)[!-~]*) HTTP/1\.1\r\n")
-_LINES = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[ \t]*(?:[!-~](?:[ -~\t]*[!-~])?)?\r\n){1,64}\r\n")
+LINES = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[ \t]*(?:[!-~](?:[ -~\t]*[!-~])?)?\r\n){1,64}\r\n")
 
 
 class QuickHeads(wsgi.HttpProtocol):  # type: ignore[misc]
@@ -23,7 +23,7 @@ class QuickHeads(wsgi.HttpProtocol):  # type: ignore[misc]
     def parse_request(self) -> bool:
         first = _FIRST.fullmatch(self.raw_requestline) if self.protocol_version >= "HTTP/1.1" else None
         ahead: bytes = self.rfile.fp.peek() if first else b""
-        lines = _LINES.match(ahead, 0, LONGEST)
+        lines = LINES.match(ahead, 0, LONGEST)
         if first is None or lines is None:
             return self._parse_slowly()
         text = lines[0].decode()

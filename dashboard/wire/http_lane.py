@@ -1,8 +1,9 @@
 """The hot lane: plain POSTs are answered inside the event loop, without a greenlet switch, an environ or a WSGI call.
 
 Owns: reading requests off a connection, one at a time and in their order, and writing the answers. Leaves to others: what
-an answer is (`Desk` is handed in), and whatever is not plain: that goes, bytes included, to the server's own protocol in
-the connection's greenlet, which afterwards comes back here. What waits for the rest of a head waits there too.
+an answer is (`Desk` is handed in), websockets (`handshakes.py`), and whatever is not plain: that goes, bytes included, to the
+server's own protocol in the connection's greenlet, which afterwards comes back here. What waits for the rest of a head waits
+there too.
 """
 
 import io
@@ -14,6 +15,7 @@ from wsgiref.handlers import format_date_time
 import eventlet
 from eventlet import hubs, wsgi
 
+from dashboard.wire.handshakes import Handshakes
 from dashboard.wire.heads import QuickHeads
 from dashboard.wire.requests import LONGEST_BODY, LONGEST_HEAD, Answer, Done, Head, read_head
 from dashboard.wire.rest import Rest
@@ -36,6 +38,16 @@ class Desk(Protocol):
         """
 
 
+class NoDesk:
+    """No request is hot."""
+
+    def admit(self, head: Head) -> None:
+        return None
+
+    def take(self, admitted: Any, address: str, body: bytes, done: Done) -> bool:
+        return False
+
+
 _Known = tuple[object, int, str]
 """Of a head: what the desk admitted, how long the body is, how the head of the answer ends."""
 
@@ -43,9 +55,12 @@ _Known = tuple[object, int, str]
 class Lane:
     """What all connections of a server share."""
 
-    def __init__(self, desk: Desk, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, desk: Desk, handshakes: Handshakes | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
         self.take = desk.take
         self._desk = desk
+        self._handshakes = handshakes
         self._clock = clock
         self.heads: dict[bytes, _Known] = {}
         """What is known of the heads that came."""
@@ -62,6 +77,11 @@ class Lane:
         end = "\r\nConnection: keep-alive\r\n\r\n" if read.echo else "\r\n\r\n"
         known = self.heads[head] = (admitted, read.length, end)
         return known
+
+    def upgrade(self, begun: bytes, protocol: Any) -> bool:
+        """Whether a connection is a websocket now, and nobody's here; `begun` came on it."""
+        end = begun.find(b"\r\n\r\n") + 4
+        return end > 3 and self._handshakes is not None and self._handshakes.take(begun[:end], protocol, begun[end:])
 
     def written(self, answer: Answer, end: str) -> bytes:
         """The bytes of an answer, as the server's own protocol would write them."""
@@ -80,13 +100,15 @@ class _Connection:
 
     __slots__ = (
         *("_lane", "_state", "_fd", "_recv", "_send", "_greenlet", "_listener", "_buffer", "_total", "_end", "_busy"),
-        *("_address", "_ended", "_heard", "_left", "_silent_s", "_timer"),
+        *("_protocol", "_address", "_ended", "_heard", "_left", "_silent_s", "_timer"),
     )
 
-    def __init__(self, lane: Lane, socket: Any, address: str, state: list[Any]) -> None:
+    def __init__(self, lane: Lane, protocol: Any) -> None:
+        socket = protocol.connection
         self._lane = lane
-        self._address = address
-        self._state = state
+        self._protocol = protocol
+        self._address: str = protocol.client_address[0]
+        self._state: list[Any] = protocol.conn_state
         self._fd = socket.fileno()
         self._recv, self._send = socket.fd.recv, socket.fd.send
         self._silent_s: float | None = socket.gettimeout()
@@ -158,7 +180,8 @@ class _Connection:
             head = buffer[:start]
             known = lane.heads.get(head) or lane.learn(head)
         if known is None:
-            self._leave(buffer)
+            self._deafen()
+            self._leave(None if lane.upgrade(buffer, self._protocol) else buffer)
             return
         admitted, length, self._end = known
         self._total = total = start + length
@@ -223,27 +246,57 @@ def make_protocol(lane: Lane) -> type[wsgi.HttpProtocol]:
     """The protocol of `eventlet.wsgi.server`, with the hot lane in front."""
 
     class Protocol(QuickHeads):
+        rest: Rest | None = None
+        connection: Any
+        rfile: Any
+
+        def setup(self) -> None:
+            self.connection = self.request
+
         def handle(self) -> None:
             self.close_connection = True
-            rest = Rest(self.rfile.detach())
-            self.rfile: Any = io.BufferedReader(rest)
-            connection = _Connection(lane, self.connection, self.client_address[0], self.conn_state)
-            begun: bytes | None = b""
+            begun = self._there()
+            if begun and lane.upgrade(begun, self):
+                return
+            connection = _Connection(lane, self)
             while begun is not None:
                 unsent, begun, plain = connection.serve(begun)
                 try:
-                    self.connection.sendall(unsent)
+                    if unsent:
+                        self.connection.sendall(unsent)
                 except OSError:  # nobody is there any more
                     return
                 if begun is None:
                     return
                 if plain:
+                    rest = self._files()
                     rest.put(begun)
                     self.handle_one_request()
                     if self.close_connection or self.conn_state[2] == wsgi.STATE_CLOSE:
                         return
                     begun = rest.take(self.rfile)
                 self.conn_state[2] = wsgi.STATE_IDLE
+
+        def _there(self) -> bytes | None:
+            """What came so far: the first request nearly always comes together with its connection. None: it is over."""
+            try:
+                return self.connection.fd.recv(LONGEST_BODY) or None
+            except BlockingIOError:
+                return b""
+            except OSError:
+                return None
+
+        def _files(self) -> Rest:
+            """Those that the plain way reads and writes; made when they are needed, which nearly no connection does."""
+            if self.rest is None:
+                super().setup()
+                self.rest = Rest(self.rfile.detach())
+                self.rfile = io.BufferedReader(self.rest)
+            return self.rest
+
+        def finish(self) -> None:
+            if self.rest is not None:  # else eventlet closes the connection by itself
+                super().finish()
 
     return Protocol
 

@@ -27,7 +27,12 @@ def plain_socket(environ: Environ) -> Any:
     """The connection of a request, if it can be taken: not where it is encrypted or another server's. Else None."""
     given = environ.get("eventlet.input")
     found: Any = given.get_socket() if given is not None else None
-    return found if type(found) is GreenSocket and type(found.fd) is _Socket else None
+    return found if is_plain(found) else None
+
+
+def is_plain(found: Any) -> bool:
+    """Whether a connection is one of eventlet's, not encrypted."""
+    return type(found) is GreenSocket and type(found.fd) is _Socket
 
 
 def answer(environ: Environ) -> bytes | None:
@@ -52,12 +57,8 @@ def answer(environ: Environ) -> bytes | None:
 
 def take_over(environ: Environ) -> tuple[int, bytes]:
     """The descriptor, from now on the caller's to close, and what came behind the request. Answer nothing to the server."""
-    raw = plain_socket(environ).fd
-    with suppress(OSError):  # a unix socket has no such options
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        raw.setsockopt(socket.IPPROTO_TCP, _NOTSENT_LOWAT, _UNSENT_BYTES)
+    fd = detach(plain_socket(environ))
     stream = environ["eventlet.input"].rfile
-    fd: int = raw.detach()  # whatever the server closes later is nothing
     rest = b""
     with suppress(OSError, ValueError):  # which ends it: there is nothing more to read from
         while ahead := stream.peek():
@@ -66,6 +67,16 @@ def take_over(environ: Environ) -> tuple[int, bytes]:
     environ["eventlet.posthooks"].append((_forget, (), {}))
     wsgi.WSGI_LOCAL.already_handled = True
     return fd, rest
+
+
+def detach(plain: Any) -> int:
+    """The descriptor of a plain connection. Whatever the server closes later is nothing."""
+    raw = plain.fd
+    with suppress(OSError):  # a unix socket has no such options
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        raw.setsockopt(socket.IPPROTO_TCP, _NOTSENT_LOWAT, _UNSENT_BYTES)
+    fd: int = raw.detach()
+    return fd
 
 
 def _forget(environ: Environ) -> None:

@@ -19,10 +19,12 @@ from dashboard.wire.engine_socket import packet_frame
 from dashboard.wire.environs import Environs
 from dashboard.wire.fanout import Fanout
 from dashboard.wire.frames import GOING_AWAY
+from dashboard.wire.handshakes import Handshakes
 from dashboard.wire.limits import WireLimits
 from dashboard.wire.poller import EVENTS, Poller
 from dashboard.wire.rooms import Rooms
 from dashboard.wire.shared import Shared
+from dashboard.wire.takeover import Environ
 from dashboard.wire.takers import Taker
 from dashboard.wire.tasks import Tasks
 
@@ -64,6 +66,10 @@ class Transport:
         self.leave: Callable[[str, str], None] = lambda sid, room: rooms.basic_leave_room(sid, "/", room)
         self.emit = fanout.emit
         self.publish = fanout.publish
+
+    def handshakes(self, known: Environ) -> Handshakes:
+        """What answers plain handshakes in the hub; `known`: see there."""
+        return Handshakes(self._engine.open, known)
 
     def close(self, within_s: float) -> None:
         """End all connections (1001); returns when they have ended, at the latest after `within_s`."""

@@ -11,6 +11,8 @@ HANDSHAKE = (
     "GET /socket.io/?EIO=4&transport=websocket{more} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{header}\r\n"
 )
+ORDINARY = "Sec-WebSocket-Extensions: a\r\nSec-WebSocket-Extensions: b\r\n"
+"""Lines that take a handshake the ordinary way, for one header comes twice, and change nothing that is answered or kept."""
 MASK = b"\x12\x9f\x00\xfe"
 
 

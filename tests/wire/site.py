@@ -30,6 +30,7 @@ from greenlet import greenlet  # type: ignore[import-untyped]  # noqa: E402
 
 from dashboard.web import server as web  # noqa: E402
 from dashboard.wire import transport as wire  # noqa: E402
+from dashboard.wire.http_lane import Lane, NoDesk, make_protocol  # noqa: E402
 from dashboard.wire.limits import WireLimits  # noqa: E402
 
 options = json.loads(sys.argv[1])
@@ -110,6 +111,9 @@ if transport is not None:
     transport.takers["double"] = double
 
 
+handshakes = transport.handshakes({"flask.app": flask}) if transport else None
+
+
 def flow(room: str, n: int, size: int, hz: float, how: str) -> None:
     """`n` frames to a room, each with its number; one that stands for those before it is `full`."""
     for seq in range(1, n + 1):
@@ -153,6 +157,9 @@ def do(what: str) -> Any:
         global late
         seen, late = late, 0.0
         return jsonify(seen)
+    elif what == "environ":
+        environ = sio.get_environ(to)
+        return jsonify({name: str(value) for name, value in environ.items() if name != "wsgi.input"})
     elif what == "collect":
         gc.collect()
     return jsonify(None)
@@ -180,6 +187,7 @@ def state() -> Any:
             "greenlets": live,
         },
         transport=transport is not None,
+        hot=handshakes.answered if handshakes else 0,
         replaced=poller.replaced if poller else 0,
         reasons=reasons,
         handled=handled,
@@ -194,7 +202,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda number, _: over.append(number))
     eventlet.spawn_n(watch_the_loop)
     listener = web.listen("127.0.0.1", 0)
-    end = web.serve(flask, socketio, listener, transport)
+    protocol = make_protocol(Lane(NoDesk(), handshakes)) if handshakes else None
+    end = web.serve(flask, socketio, listener, transport, protocol)
     print(listener.getsockname()[1], flush=True)
     while not over:
         time.sleep(0.02)
