@@ -123,6 +123,17 @@ def test_a_flood_that_is_not_handled_in_time_is_ended(site: Site) -> None:
         assert client.closing() == (1013, "too many events wait to be handled")
 
 
+def test_one_greenlet_at_a_time_handles_the_events_of_a_client(site: Site) -> None:
+    """Also where a taker answers while the greenlet that asked it lets others run."""
+    before = len(site.get("/state")["handled"])
+    with Raw(site.port) as client:
+        events = (b'"slow",0,"a"', b'"double",1e-9,0.01', b'"slow",0.1,"b"', b'"slow",0,"c"')
+        client.send(b"".join(masked(b"42%d[%b]" % (n, event)) for n, event in enumerate(events)))
+        for n in range(4):
+            assert client.text().startswith(f"43{n}[")
+    assert site.get("/state")["handled"][before:] == ["a", "double", "b", "c"]
+
+
 def test_an_event_a_taker_takes_keeps_its_place(site: Site) -> None:
     """`double` is answered by the hub, at once or later, or after all by the application."""
     before = len(site.get("/state")["handled"])
