@@ -3,7 +3,9 @@
 import json
 import random
 import struct
+import threading
 import time
+import timeit
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -132,6 +134,40 @@ def test_one_greenlet_at_a_time_handles_the_events_of_a_client(site: Site) -> No
         for n in range(4):
             assert client.text().startswith(f"43{n}[")
     assert site.get("/state")["handled"][before:] == ["a", "double", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    "flood", [masked(b"", 0x89), masked(b"3"), masked(b'421["double",0]')], ids=["pings", "pongs", "events"]
+)
+def test_who_never_ends_talking_leaves_others_their_turns(site: Site, flood: bytes) -> None:
+    talkers = [Raw(site.port) for _ in range(3)]
+    over = threading.Event()
+
+    def talk(talker: Raw) -> None:
+        with suppress(OSError):
+            while not over.is_set():
+                talker.send(flood * 20_000)
+
+    def listen(talker: Raw) -> None:
+        with suppress(OSError):
+            while talker.socket.recv(1 << 20):
+                pass
+
+    threads = [threading.Thread(target=each, args=(talker,)) for talker in talkers for each in (talk, listen)]
+    with Raw(site.port) as other:
+        site.do("late")
+        for thread in threads:
+            thread.start()
+        try:
+            waits_s = [timeit.timeit(lambda: other.ask("echo", 1), number=1) for _ in range(20)]
+            assert max(waits_s) < 1.0
+            assert site.do("late") < 0.5, "nothing held the loop for longer"
+        finally:
+            over.set()
+            for talker in talkers:
+                talker.reset()
+            for thread in threads:
+                thread.join(10)
 
 
 def test_an_event_a_taker_takes_keeps_its_place(site: Site) -> None:
