@@ -5,6 +5,7 @@ Owns: topics `channel:{name}`, events `message`, and the `notice` after a gap. L
 """
 
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
@@ -42,6 +43,7 @@ class ChannelFeed:
         self._clock = clock
         self._emit = emit
         self._audience: Audience[_Watch] = Audience(enter, leave)
+        self._coming: Counter[str] = Counter()  # viewers who wait for Redis to confirm a channel
         self._lock = Lock()
         self._epochs = (f"{secrets.token_hex(4)}-{n}" for n in count(1))
         self._subscription = Subscription(client, self._hear, self._tell_gap)
@@ -53,14 +55,18 @@ class ChannelFeed:
 
         No round trip where somebody watches the channel already.
         """
-        if not self._subscription.add(topic.subject):
-            self._drop(topic.subject)
-            raise StoreUnavailable(f"Redis did not confirm the channel {topic.subject!r}; try again shortly.")
         with self._lock:
-            watch = self._audience.watches.get(topic.name) or _Watch(topic.name, topic.subject, next(self._epochs))
-            self._audience.join(viewer, topic.name, watch)
-            state = {"channel": topic.subject, "viewers": len(watch.viewers)}
-            return {"topic": topic.name, "epoch": watch.epoch, "seq": watch.seq, "snapshot": state}
+            self._coming[topic.subject] += 1
+        confirmed = self._subscription.add(topic.subject)
+        with self._lock:
+            self._coming -= Counter((topic.subject,))
+            if confirmed:
+                watch = self._audience.watches.get(topic.name) or _Watch(topic.name, topic.subject, next(self._epochs))
+                self._audience.join(viewer, topic.name, watch)
+                state = {"channel": topic.subject, "viewers": len(watch.viewers)}
+                return {"topic": topic.name, "epoch": watch.epoch, "seq": watch.seq, "snapshot": state}
+        self._drop(topic.subject)
+        raise StoreUnavailable(f"Redis did not confirm the channel {topic.subject!r}; try again shortly.")
 
     def unsubscribe(self, viewer: str, topic: Topic) -> None:
         """Raises NotSubscribed."""
@@ -77,7 +83,7 @@ class ChannelFeed:
 
     def _drop(self, channel: str) -> None:
         with self._lock:
-            if f"channel:{channel}" not in self._audience.watches:
+            if f"channel:{channel}" not in self._audience.watches and channel not in self._coming:
                 self._subscription.remove(channel)
 
     def _hear(self, channel: str, text: str) -> None:

@@ -139,7 +139,7 @@ class Subscription:
             if bell.wait(max(0.0, ask_s - monotonic())):
                 reader.feed(_read(line))
                 while (reply := reader.gets()) is not False:
-                    self._take(reply, asked)
+                    self._take(reply, asked, having)
                 heard_s, ask_s = monotonic(), monotonic() + LISTEN_S
             elif monotonic() > heard_s + SILENCE_S:
                 raise redis.TimeoutError(f"no answer for {SILENCE_S:g} s")
@@ -147,7 +147,7 @@ class Subscription:
                 _say(line, "PING")
                 ask_s = monotonic() + LISTEN_S
 
-    def _take(self, reply: Any, asked: Counter[str]) -> None:
+    def _take(self, reply: Any, asked: Counter[str], having: set[str]) -> None:
         match reply:
             case Exception():
                 raise reply
@@ -157,7 +157,7 @@ class Subscription:
                 channel = name.decode(errors="replace")
                 asked[channel] -= 1
                 with self._lock:
-                    if not asked[channel] and channel in self._confirmed:
+                    if not asked[channel] and channel in having and channel in self._confirmed:
                         self._heard.add(channel)
                         self._confirmed[channel].set()
                     whole = all(confirmed.is_set() for confirmed in self._confirmed.values())

@@ -24,6 +24,7 @@ from dashboard.web.bodies import MAX_BYTES
 from dashboard.web.environ import PlayerConverter, adapt, check_path
 from dashboard.web.packets import Json, Packet
 from dashboard.web.problems import answer
+from dashboard.wire.whole_heads import WholeHeads
 
 if TYPE_CHECKING:
     from dashboard.wire.transport import Transport
@@ -154,13 +155,15 @@ def _serve_eventlet(
     import eventlet
     import eventlet.wsgi
 
+    from dashboard.wire.heads import QuickHeads
+
     files = _raise_descriptor_limit() - SPARE_FILES
     most = files if transport is None else _requests(files)
     options: dict[str, Any] = {"log_output": False, "max_size": most, "debug": False, "keepalive": True}
     options["socket_timeout"] = SILENT_S
     options |= {"capitalize_response_headers": False, "environ": {"wsgi.errors": _LogStream()}}
 
-    class Quiet(protocol or eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
+    class Quiet(protocol or QuickHeads):  # type: ignore[misc]
         def log_message(self, format: str, *words: object) -> None:
             """Of a request that is none, because it is torn, say; the library writes it past the log."""
             log.debug(format, *words)
@@ -187,7 +190,7 @@ class _LogStream(io.TextIOBase):
 def _serve_threading(flask: Flask, listener: socket.socket) -> Callable[[], None]:
     from werkzeug.serving import WSGIRequestHandler, make_server
 
-    class Handler(WSGIRequestHandler):
+    class Handler(WholeHeads, WSGIRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
 

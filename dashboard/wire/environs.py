@@ -22,6 +22,8 @@ _OWN = {
 }
 """Differ from client to client."""
 MOST_SHARED = 4096
+LONGEST_SHARED = 4096
+"""Characters of names, or of values: what is shared stays when its clients have gone, and a stranger's head may be long."""
 
 
 class _Kind(NamedTuple):
@@ -64,14 +66,15 @@ class Environs(dict[str, Any]):
         own = tuple(name for name in names if name in _OWN)
         others = tuple(name for name in names if name not in _DROPPED | _OWN)
         kind = _Kind(own, others, _picker(own), _picker(others))
-        if len(self._kinds) < MOST_SHARED:
+        if len(self._kinds) < MOST_SHARED and sum(map(len, names)) < LONGEST_SHARED:
             self._kinds[names] = kind
         return kind
 
     def _put(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         """Values that came together for the first time."""
         shared = tuple(map(self._shared, values))
-        if len(self._common) < MOST_SHARED and all(len(each) < 512 for each in shared if isinstance(each, str)):
+        length = sum(len(each) for each in shared if isinstance(each, str))
+        if len(self._common) < MOST_SHARED and length < LONGEST_SHARED:
             self._common[shared] = shared
         return shared
 

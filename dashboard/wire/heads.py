@@ -10,12 +10,14 @@ from typing import Any
 
 from eventlet import wsgi
 
+from dashboard.wire.whole_heads import WholeHeads
+
 LONGEST = 4096
 _FIRST = re.compile(rb"([A-Z]{1,10}) (/(?!/)[!-~]*) HTTP/1\.1\r\n")
 LINES = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[ \t]*(?:[!-~](?:[ -~\t]*[!-~])?)?\r\n){1,64}\r\n")
 
 
-class QuickHeads(wsgi.HttpProtocol):  # type: ignore[misc]
+class QuickHeads(WholeHeads, wsgi.HttpProtocol):  # type: ignore[misc]
     """The protocol of `eventlet.wsgi.server`, quick where a head is plain and has come as a whole."""
 
     headers: Any
@@ -41,5 +43,4 @@ class QuickHeads(wsgi.HttpProtocol):  # type: ignore[misc]
         return True
 
     def _parse_slowly(self) -> bool:
-        parsed: bool = super().parse_request()
-        return parsed
+        return super().parse_request()

@@ -8,6 +8,7 @@ connection is guarded, and costs that connection only.
 """
 
 import logging
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from select import POLLERR, POLLHUP, POLLIN, POLLOUT
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 TICK_S = 0.5
 EVENTS = 256
 """Handled in one go, before anybody else has his turn."""
+SLICE_S = 0.002
+"""So long connections are served before others have their turn: some always have something to say."""
 LINGER_S = 3.0
 """For the other side to close, after it was told to."""
 
@@ -67,6 +70,7 @@ class Poller:
         self._lingering: Deadlines[Connection] = Deadlines(LINGER_S, lambda gone: gone.release(), monotonic)
         self._queues: list[Queue] = [self._lingering]
         self._epoll = patcher.original("select").epoll()
+        self._found: deque[tuple[int, int]] = deque()  # ready, and not served yet
         self._started = False
 
     @property
@@ -135,25 +139,27 @@ class Poller:
         hub.schedule_call_global(TICK_S, self._tick)
 
     def _ready(self, _: int) -> None:
-        """Serve what is ready, and what becomes so meanwhile: up to EVENTS, then others have their turn."""
-        served = 0
-        while served < EVENTS and (found := self._epoll.poll(0, EVENTS)):
-            served += len(found)
-            self._serve(found)
+        """Serve what is ready, and what becomes so meanwhile, for SLICE_S; who had to wait is first next time."""
+        until = monotonic() + SLICE_S
+        while monotonic() < until:
+            if not self._found:
+                self._found.extend(self._epoll.poll(0, EVENTS))
+                if not self._found:
+                    return
+            self._serve(*self._found.popleft())
 
-    def _serve(self, found: list[tuple[int, int]]) -> None:
-        for fd, event in found:
-            connection = self.connections.get(fd)
-            if connection is None:
-                continue
-            try:
-                if event & POLLOUT:
-                    connection.flush()
-                if event & (POLLIN | POLLERR | POLLHUP) and connection.fd == fd:
-                    connection.readable()
-            except Exception:
-                log.exception("a connection failed")
-                self._end(connection)
+    def _serve(self, fd: int, event: int) -> None:
+        connection = self.connections.get(fd)
+        if connection is None:
+            return
+        try:
+            if event & POLLOUT:
+                connection.flush()
+            if event & (POLLIN | POLLERR | POLLHUP) and connection.fd == fd:
+                connection.readable()
+        except Exception:
+            log.exception("a connection failed")
+            self._end(connection)
 
     def _tick(self) -> None:
         more = False

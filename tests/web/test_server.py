@@ -1,13 +1,15 @@
 """Who may connect, and where the server listens."""
 
 import socket
+from contextlib import suppress
 
 import pytest
 from werkzeug.test import Client
 
 from dashboard.errors import StartFailed
 from dashboard.web.server import listen, make_flask, make_socketio
-from tests.conftest import ServerProcess
+from tests.conftest import Api, ServerProcess
+from tests.web.raw import Line, request
 
 GAME = "https://game.example"
 
@@ -55,6 +57,23 @@ def test_an_address_that_is_not_ours_is_refused_in_one_line(host: str) -> None:
 def test_ipv6_is_listened_on() -> None:
     with listen("::1", 0) as listener:
         assert listener.family == socket.AF_INET6
+
+
+def test_a_request_torn_in_its_head_is_not_done(server: ServerProcess, api: Api, board: str) -> None:
+    """Its headers could say that it is another one: how long it is, on which condition, by whose right."""
+    whole = request("DELETE", f"/api/v1/boards/{board}", None, "X-Other: 1")
+    api.put(f"/boards/{board}", {"rule": "best"})
+    for length in range(1, len(whole)):
+        with Line(server.url) as line:
+            line.send(whole[:length])
+            line.finish()
+            with suppress(EOFError):
+                assert line.answer().status == 400, whole[:length]
+    assert api.call("GET", f"/boards/{board}").status_code == 200
+    with Line(server.url) as line:
+        line.send(whole)
+        line.finish()
+        assert line.answer().status == 204
 
 
 def test_a_torn_request_leaves_no_line_in_the_log(server: ServerProcess) -> None:

@@ -96,10 +96,15 @@ def anything(event: str, sid: str, *payload: Any) -> Any:
 if transport is not None:
 
     def double(sid: str, text: str, reply: Any) -> bool:
-        """A taker; with a number of seconds it answers later, with less than none by giving the event back."""
-        event, value = json.loads(text)[:2]
+        """A taker; with a number of seconds it answers later, with less than none by giving the event back. A second number is
+        how long it keeps the loop busy.
+        """
+        event, value, *busy_s = json.loads(text)
         if not isinstance(value, int | float):
             return False
+        until = time.monotonic() + sum(busy_s)
+        while time.monotonic() < until:
+            pass
         handled.append(event)
         answer = json.dumps([sid, value * 2]).encode() if value >= 0 else None
         if value:

@@ -3,7 +3,9 @@
 import json
 import random
 import struct
+import threading
 import time
+import timeit
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -121,6 +123,51 @@ def test_a_flood_that_is_not_handled_in_time_is_ended(site: Site) -> None:
         client.say('42["slow",0.5,0]')
         client.send(masked(b"4", mask=b"\0\0\0\0") * 5000)
         assert client.closing() == (1013, "too many events wait to be handled")
+
+
+def test_one_greenlet_at_a_time_handles_the_events_of_a_client(site: Site) -> None:
+    """Also where a taker answers while the greenlet that asked it lets others run."""
+    before = len(site.get("/state")["handled"])
+    with Raw(site.port) as client:
+        events = (b'"slow",0,"a"', b'"double",1e-9,0.01', b'"slow",0.1,"b"', b'"slow",0,"c"')
+        client.send(b"".join(masked(b"42%d[%b]" % (n, event)) for n, event in enumerate(events)))
+        for n in range(4):
+            assert client.text().startswith(f"43{n}[")
+    assert site.get("/state")["handled"][before:] == ["a", "double", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    "flood", [masked(b"", 0x89), masked(b"3"), masked(b'421["double",0]')], ids=["pings", "pongs", "events"]
+)
+def test_who_never_ends_talking_leaves_others_their_turns(site: Site, flood: bytes) -> None:
+    talkers = [Raw(site.port) for _ in range(3)]
+    over = threading.Event()
+
+    def talk(talker: Raw) -> None:
+        with suppress(OSError):
+            while not over.is_set():
+                talker.send(flood * 20_000)
+
+    def listen(talker: Raw) -> None:
+        with suppress(OSError):
+            while talker.socket.recv(1 << 20):
+                pass
+
+    threads = [threading.Thread(target=each, args=(talker,)) for talker in talkers for each in (talk, listen)]
+    with Raw(site.port) as other:
+        site.do("late")
+        for thread in threads:
+            thread.start()
+        try:
+            waits_s = [timeit.timeit(lambda: other.ask("echo", 1), number=1) for _ in range(20)]
+            assert max(waits_s) < 1.0
+            assert site.do("late") < 0.5, "nothing held the loop for longer"
+        finally:
+            over.set()
+            for talker in talkers:
+                talker.reset()
+            for thread in threads:
+                thread.join(10)
 
 
 def test_an_event_a_taker_takes_keeps_its_place(site: Site) -> None:
