@@ -127,7 +127,8 @@ class Receiver(Connection):
                     self.shared.eio._trigger_event("message", self.sid, message, run_async=False)
                 if len(inbox) < limits.inbox // 2 and self._inbox_bytes < limits.inbox_bytes // 2:
                     self.pause(False)
-                self.shared.tasks.breathe()
+                if not self._flying:  # its answer, if it came meanwhile, would begin to handle what waits beside us
+                    self.shared.tasks.breathe()
         finally:
             if not inbox:
                 self._inbox = None
