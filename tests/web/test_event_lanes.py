@@ -8,6 +8,7 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -192,3 +193,25 @@ def test_scores_of_one_client_keep_their_order_in_both_lanes(url: str, board: st
         heard = [client.text() for _ in texts]
     assert [text.partition(',"rank')[0] for text in heard] == [f'43{n}[{{"player":"a","score":{n}' for n in range(400)]
     assert hot(url) - before > 150
+
+
+def test_what_is_remembered_of_viewers_words_stays_small(
+    servers: Callable[[str], ServerProcess], url: str, board: str
+) -> None:
+    """The same long snapshot is asked for in many ways."""
+    topic, scores = f"board:{board}:all", [{"player": f"{n:0120}", "score": n} for n in range(1000)]
+    requests.post(f"{url}/api/v1/boards/{board}/scores", json={"scores": scores}, timeout=10)
+    statm, port = Path(f"/proc/{servers('eventlet').process.pid}/statm"), int(url.rpartition(":")[2])
+    with Raw(port) as watcher, Raw(port) as client:
+        watcher.ask("subscribe", {"topic": topic, "limit": 1000})
+
+        def ask(count: int) -> int:
+            """As many subscriptions, no two in the same words; the pages of memory in use behind them."""
+            for n in range(count):
+                client.say(f'42{n}["subscribe",{{"topic":"{topic}",{" " * n}"limit":1000}}]')
+                answers(client, [n])
+            return int(statm.read_text(encoding="ascii").split()[1])
+
+        before, hot_before = ask(20), hot(url)
+        assert (ask(400) - before) * 4 < 20_000, "kB"
+        assert hot(url) - hot_before > 300
