@@ -151,4 +151,4 @@ def _answer(is_batch: bool, outcome: Outcome | Exception) -> bytes:
             raise outcome
         return encode(is_batch, outcome)[:-1]  # without its end of line
     except Exception as error:
-        return Json.dumps(failed(error)).encode()
+        return Json.dumps(failed(error, "scores" if is_batch else "score")).encode()
