@@ -153,6 +153,10 @@ def test_an_event_a_taker_takes_keeps_its_place(site: Site) -> None:
     assert handled[:7] == ["double", "double", "a", "double", "double", "double", "b"], (
         "each when those before were answered"
     )
+    with Raw(site.port) as client:
+        for id in ("007", "\u0667"):  # python-socketio takes them too, and answers 7
+            client.say(f'42{id}["double",7]')
+            assert client.text() == "437[7]"
     with Raw(site.port, join=False) as stranger:
         stranger.say('421["double",0]')
         stranger.say("40")
