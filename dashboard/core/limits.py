@@ -124,7 +124,7 @@ class Limits:
     def settle(self, claims: list[Claim], decisions: list[RateDecision], n: int) -> list[RateDecision]:
         """Count what was decided. Raises RateLimited where one claim was refused."""
         refused = [decision for decision in decisions if not decision.allowed]
-        self._count(claims, refused)
+        self._count(claims, refused, n)
         if refused:
             raise RateLimited(_sentence(refused, n), decisions=decisions)
         return decisions
@@ -187,13 +187,10 @@ class Limits:
             ],
         }
 
-    def _count(self, claims: list[Claim], refused: list[RateDecision]) -> None:
+    def _count(self, claims: list[Claim], refused: list[RateDecision], n: int) -> None:
         over = {(decision.policy, decision.subject) for decision in refused}
         with self._lock:
-            if refused:
-                self._counts["refused"][TOTAL] += max(claim.n for claim in claims)
-            else:
-                self._counts["allowed"][TOTAL] += max(claim.n for claim in claims)
+            self._counts["refused" if refused else "allowed"][TOTAL] += n
             for claim in claims:
                 who = f"{claim.quota.name} {claim.subject}"
                 if not refused:

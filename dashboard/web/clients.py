@@ -11,7 +11,9 @@ from dashboard.web.limits import Door
 
 
 class Client(NamedTuple):
-    """One connection. `writes`, `operates`: whether it may."""
+    """One connection. `key`: the one that it came with, if the server knows it, or knows none; `writes`, `operates`: whether
+    it may.
+    """
 
     key: str | None
     caller: Caller
@@ -48,4 +50,5 @@ class Clients:
         return sid in self._known
 
     def _client(self, address: str | None, key: str | None) -> Client:
-        return Client(key, self._door.caller(address, key), self._guard.writes(key), self._guard.operates(key))
+        caller = self._door.caller(address, key)
+        return Client(caller.key, caller, self._guard.writes(key), self._guard.operates(key))

@@ -25,8 +25,11 @@ from dashboard.web.submit import FIELDS, Items, Outcome, encode, read_plain, spa
 LONGEST = 1 << 16
 """A longer event would hold up all others for too long."""
 MOST_KNOWN = 1024
-"""Viewers send the same words again and again: so many are remembered, each shorter than LONGEST_KNOWN."""
+"""Viewers send the same words again and again: so many are remembered, none longer than LONGEST_KNOWN, with what was answered
+last, if that is not longer than LONGEST_KEPT: a thousand rows take ten times as much again as values.
+"""
 LONGEST_KNOWN = 512
+LONGEST_KEPT = 4096
 _HEAD = r'_\[_"EVENT"_,_{_"board"_:_"(NAME)"_,_'
 SCORE = re.compile(spaced(_HEAD.replace("EVENT", "score") + FIELDS + r"_}_\]_").replace("NAME", NAME.pattern))
 BATCH = re.compile(spaced(_HEAD.replace("EVENT", "scores")).replace("NAME", NAME.pattern))
@@ -53,9 +56,11 @@ class _Known:
         self.answer = b""
 
     def answer_with(self, shown: dict[str, Any]) -> bytes:
-        if shown is not self.shown:
-            self.shown, self.answer = shown, Json.dumps(shown).encode()
-        return self.answer
+        if shown is self.shown:
+            return self.answer
+        answer = Json.dumps(shown).encode()
+        self.shown, self.answer = (shown, answer) if len(answer) <= LONGEST_KEPT else (None, b"")
+        return answer
 
 
 class HotEvents:
@@ -146,4 +151,4 @@ def _answer(is_batch: bool, outcome: Outcome | Exception) -> bytes:
             raise outcome
         return encode(is_batch, outcome)[:-1]  # without its end of line
     except Exception as error:
-        return Json.dumps(failed(error)).encode()
+        return Json.dumps(failed(error, "scores" if is_batch else "score")).encode()

@@ -95,7 +95,7 @@ class HotDesk:
             return False
 
         def told(outcome: Outcome | Exception | None, decisions: Sequence[RateDecision] = ()) -> None:
-            self.answered += 1
+            self.answered += outcome is not None
             done(None if outcome is None else _answered(is_batch, outcome, decisions))
 
         caller = self._door.caller(address, admitted.key) if self._counted else None

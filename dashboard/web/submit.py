@@ -41,6 +41,8 @@ def read_scores(body: bytes) -> tuple[bool, Items]:
 
 def read_plain(body: bytes) -> tuple[bool, Items] | None:
     """As `read_scores`, of a body that needs no further look; None where it is not one."""
+    if len(body) > MAX_BYTES:
+        return None
     plain = PLAIN.fullmatch(body)
     if plain is not None:
         return False, (Score(plain[1].decode(), int(plain[2])),)
@@ -55,7 +57,7 @@ def _read_plain_batch(body: bytes) -> list[Score] | None:
     What no escape is in has two quotes for each text. As many as the names and the keys need leave none for another
     field, nor for a key that is there twice, of which only the last one is seen here.
     """
-    if len(body) > MAX_BYTES or not body.isascii() or b"\\" in body or b"\x7f" in body:
+    if not body.isascii() or b"\\" in body or b"\x7f" in body:
         return None
     try:
         items = _decode(body.decode())["scores"]

@@ -15,5 +15,5 @@ for is dropped, but call it all the same.
 Taker = Callable[[str, str, Reply], bool]
 """`taker(sid, text, reply)`: the client as python-socketio names it, and the event's JSON: `["name",{...}]`."""
 
-EVENT = re.compile(r'2(\d{0,15})(\["([^"\\]{1,64})".*)', re.DOTALL)
+EVENT = re.compile(r'2(|0|[1-9][0-9]{0,14})(\["([^"\\]{1,64})".*)', re.DOTALL)
 """A message that is an event in the namespace `/`: its id for the answer, its JSON, its name."""

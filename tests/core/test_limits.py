@@ -77,6 +77,18 @@ def test_a_batch_costs_each_player_what_is_theirs(parts: Parts, caller: Caller) 
     assert limits.take("score", caller, 2, {bob: 2})[0].remaining == 0, "the refused batch took nothing"
 
 
+def test_a_batch_is_counted_with_all_its_scores_however_many_players_have_them(parts: Parts, caller: Caller) -> None:
+    busiest = TopList(parts.client, lambda second, kind: f"sc:limits:{{{caller.key}}}:{kind}:{second}")
+    limits = Limits(RateLimiter(Scripts(parts.client)), busiest, parse_policies("score:3/minute/player"), parts.clock)
+    limits.take("score", caller, 5, {f"{name}-{caller.key}": n for name, n in (("ada", 3), ("bob", 1), ("cat", 1))})
+    with pytest.raises(RateLimited):
+        limits.take("score", caller, 3, {f"{name}-{caller.key}": 1 for name in ("ada", "bob", "cat")})
+    limits.report()
+    wait_until(lambda: limits.state()["allowed_per_second"])  # the second in which it was reported has to be over
+    state = limits.state()
+    assert (5 * state["allowed_per_second"], 5 * state["refused_per_second"]) == (5, 3)
+
+
 def test_without_a_policy_nothing_is_asked(caller: Caller) -> None:
     nowhere = connect("unix:///nowhere/at/all")
     limits = Limits(RateLimiter(Scripts(nowhere)), TopList(nowhere, keys.limits_busy), (), None)  # type: ignore[arg-type]

@@ -8,13 +8,16 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 import requests
 
+from dashboard.store import keys
 from dashboard.web.hot_events import LONGEST
-from tests.conftest import Api, ServerProcess
+from tests.conftest import Api, ServerProcess, Start
 from tests.store.hold import wait_until
 from tests.web.test_lanes import SETTINGS, TEXTS, some_score, state
 from tests.wire.client import Raw, masked
@@ -192,3 +195,44 @@ def test_scores_of_one_client_keep_their_order_in_both_lanes(url: str, board: st
         heard = [client.text() for _ in texts]
     assert [text.partition(',"rank')[0] for text in heard] == [f'43{n}[{{"player":"a","score":{n}' for n in range(400)]
     assert hot(url) - before > 150
+
+
+def test_what_is_remembered_of_viewers_words_stays_small(
+    servers: Callable[[str], ServerProcess], url: str, board: str
+) -> None:
+    """The same long snapshot is asked for in many ways."""
+    topic, scores = f"board:{board}:all", [{"player": f"{n:0120}", "score": n} for n in range(1000)]
+    requests.post(f"{url}/api/v1/boards/{board}/scores", json={"scores": scores}, timeout=10)
+    statm, port = Path(f"/proc/{servers('eventlet').process.pid}/statm"), int(url.rpartition(":")[2])
+    with Raw(port) as watcher, Raw(port) as client:
+        watcher.ask("subscribe", {"topic": topic, "limit": 1000})
+
+        def ask(count: int) -> int:
+            """As many subscriptions, no two in the same words; the pages of memory in use behind them."""
+            for n in range(count):
+                client.say(f'42{n}["subscribe",{{"topic":"{topic}",{" " * n}"limit":1000}}]')
+                answers(client, [n])
+            return int(statm.read_text(encoding="ascii").split()[1])
+
+        before, hot_before = ask(20), hot(url)
+        assert (ask(400) - before) * 4 < 20_000, "kB"
+        assert hot(url) - hot_before > 300
+
+
+def test_a_mistake_of_ours_is_in_the_log_as_its_answer_says(start_server: Start, board: str) -> None:
+    server = start_server("--workers", "0")
+    one = {"player": "a", "score": 1}
+    requests.post(f"{server.url}/api/v1/boards/{board}/scores", json=one, timeout=10)
+    with redis.Redis(unix_socket_path=str(server.data_dir / "store/valkey.sock")) as store:
+        store.delete(keys.events(board))
+        store.set(keys.events(board), "not a stream")
+    before = hot(server.url)
+    with Raw(int(server.url.rpartition(":")[2])) as client:
+        for namespace in ("", "/,"):
+            for event, value in (("score", one), ("scores", {"scores": [one]})):
+                seen = len(server.errors)
+                client.say(f"42{namespace}1{json.dumps([event, {'board': board, **value}])}")
+                assert '"code":"internal"' in client.text()
+                for words in (f"socket event {event} failed", "WRONGTYPE"):
+                    wait_until(lambda words=words, seen=seen: any(words in line for line in server.errors[seen:]))  # type: ignore[misc]
+    assert hot(server.url) - before == 2

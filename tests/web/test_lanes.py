@@ -16,6 +16,7 @@ import pytest
 import redis
 import requests
 
+from dashboard.store import keys
 from dashboard.wire.http_lane import AHEAD
 from tests.conftest import ServerProcess, Start
 from tests.store.hold import wait_until
@@ -309,6 +310,20 @@ def test_scores_that_come_while_the_store_loses_its_scripts_count_once(start_ser
     rows = requests.get(f"{url}/api/v1/boards/{board}/top", timeout=10).json()["rows"]
     assert {row["player"]: row["score"] for row in rows} == {f"p{i}": count for i, count in enumerate(acknowledged)}
     assert hot(url) - before == sum(acknowledged), "all of them took the hot lane"
+
+
+def test_a_post_that_is_given_back_to_flask_is_not_counted_as_hot(start_server: Start, board: str) -> None:
+    server = start_server("--workers", "0")
+    path, body = f"/api/v1/boards/{board}", b'{"player":"a","score":1}'
+    requests.put(f"{server.url}{path}", json={"rule": "sum"}, timeout=10)
+    with (
+        Line(server.url) as line,
+        redis.Redis(unix_socket_path=str(server.data_dir / "store/valkey.sock")) as store,
+    ):
+        assert line.ask("POST", f"{path}/scores", body).json()["score"] == 1
+        store.hset(keys.board(board), "revision", "as another server changed it")
+        assert line.ask("POST", f"{path}/scores", body).json()["score"] == 2
+    assert hot(server.url) == 1
 
 
 def test_a_score_is_counted_once_by_its_limit_though_the_board_changes_meanwhile(

@@ -4,22 +4,23 @@ import json
 import os
 import select
 import signal
-from collections.abc import Callable
 from contextlib import ExitStack
 
+import pytest
 import requests
 
 from dashboard.core.intake import MOST_WAITING
 from dashboard.core.scores import BATCH
-from tests.conftest import ServerProcess
+from tests.conftest import Start
 from tests.store.hold import server_pid
 from tests.web.raw import Line, request
 
 
+@pytest.mark.parametrize("limits", ["", "score:1000/hour/player"])
 def test_more_than_may_wait_get_503_at_once_and_the_others_their_answers(
-    servers: Callable[[str], ServerProcess], board: str
+    limits: str, start_server: Start, board: str
 ) -> None:
-    server = servers("eventlet")
+    server = start_server("--workers", "0", env={"RATE_LIMITS": limits})
     requests.put(f"{server.url}/api/v1/boards/{board}", json={"rule": "sum"}, timeout=10)
     body = json.dumps({"scores": [{"player": f"p{n}", "score": 1} for n in range(BATCH)]}).encode()
     sent = request("POST", f"/api/v1/boards/{board}/scores", body)

@@ -1,7 +1,8 @@
 """A server with the product's transport and events that do nothing but what a test of it needs. Prints its port.
 
-`python -m tests.wire.site '{"limits": {"slow_s": 2.0}, "ping": [2, 1], "library": false, "rename": false}'`: `limits` are those
-of WireLimits; `library` serves websockets by the library alone; `rename` gives a hooked method another signature first.
+`python -m tests.wire.site '{"limits": {"slow_s": 2.0}, "ping": [2, 1], "library": false, "rename": false, "slice_s": 0.002}'`:
+`limits` are those of WireLimits; `library` serves websockets by the library alone; `rename` gives a hooked method another
+signature first; `slice_s` is how long a greenlet may run while others could.
 """
 
 import warnings
@@ -29,6 +30,7 @@ from flask import Blueprint, jsonify, request  # noqa: E402
 from greenlet import greenlet  # type: ignore[import-untyped]  # noqa: E402
 
 from dashboard.web import server as web  # noqa: E402
+from dashboard.wire import tasks  # noqa: E402
 from dashboard.wire import transport as wire  # noqa: E402
 from dashboard.wire.http_lane import Lane, NoDesk, make_protocol  # noqa: E402
 from dashboard.wire.limits import WireLimits  # noqa: E402
@@ -49,6 +51,7 @@ sio.eio.ping_interval, sio.eio.ping_timeout = options.get("ping", [25, 20])
 sio.eio.max_http_buffer_size = options.get("most", 20_000)
 plain = options.get("library")
 limits = WireLimits(**{"connections": 15_000, **options.get("limits", {})})
+tasks.SLICE_S = options.get("slice_s", tasks.SLICE_S)
 transport = None if plain else wire.attach(sio, limits)
 reasons: Counter[str] = Counter()
 handled: list[Any] = []

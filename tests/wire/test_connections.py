@@ -200,10 +200,22 @@ def test_an_event_a_taker_takes_keeps_its_place(site: Site) -> None:
     assert handled[:7] == ["double", "double", "a", "double", "double", "double", "b"], (
         "each when those before were answered"
     )
+    with Raw(site.port) as client:
+        for id in ("007", "\u0667"):  # python-socketio takes them too, and answers 7
+            client.say(f'42{id}["double",7]')
+            assert client.text() == "437[7]"
     with Raw(site.port, join=False) as stranger:
         stranger.say('421["double",0]')
         stranger.say("40")
         assert stranger.text().startswith("40"), "not connected to the namespace: not taken, not answered"
+
+
+def test_an_answer_that_comes_while_others_have_their_turn_changes_no_order(run: Run) -> None:
+    """Each event that was handled is followed by a turn of the others, in which the one that was just taken is answered."""
+    sent = ('"slow",0.01,"first"', '"double",1e-9', '"slow",0.2,"a"', '"slow",0,"b"', '"double",0')
+    with Raw(run(slice_s=0.0).port) as client:
+        client.send(b"".join(masked(f"42{n}[{event}]".encode()) for n, event in enumerate(sent)))
+        assert [client.text().partition("[")[0] for _ in sent] == [f"43{n}" for n in range(len(sent))]
 
 
 def test_what_waits_behind_a_taken_event_is_handled_though_the_client_has_gone(site: Site) -> None:
