@@ -100,7 +100,7 @@ class Broadcaster:
         self._rung: dict[str, float] = {}
         self._bell = Lock()
         self._sweep_at = self._look_at = 0.0
-        self._changed = Condition(Lock())  # nobody takes it twice, and it costs half of an RLock
+        self._changed = Condition()  # taken twice where a frame finds out that who polls is gone
         self._woken = Event()
         self._stop = Event()
         self._epochs = (f"{secrets.token_hex(4)}-{n}" for n in count(1))

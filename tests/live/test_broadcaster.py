@@ -233,6 +233,26 @@ def test_rooms_and_watches_end_with_their_last_viewer(stage: Stage, parts: Parts
     assert stage.sent == []
 
 
+def test_a_viewer_whom_a_frame_finds_gone_holds_nobody_up(parts: Parts, board: str, topic: str) -> None:
+    """As the library does where one who polls has not answered a ping: it ends the connection within the sending."""
+
+    class Finding(Stage):
+        def _emit(self, event: str, frame: Any, room: str, whole: Any) -> None:
+            self.gone("v")
+            super()._emit(event, frame, room, whole)
+
+    stage = Finding(parts.client, parts.clock)
+    for viewer in ("v", "w"):
+        stage.subscribe(viewer, topic)
+    post(parts, board, "a", 1)
+    ticking = threading.Thread(target=stage.broadcaster.tick, daemon=True)
+    ticking.start()
+    ticking.join(10)
+    assert not ticking.is_alive()
+    assert stage.broadcaster.viewers == 1
+    assert stage.pictures["w", topic].rows == top(parts, board)
+
+
 # Cost -----------------------------------------------------------------------------------------------------------------
 
 
