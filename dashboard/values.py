@@ -193,8 +193,7 @@ class Mark:
     next: str
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """A player's row: `rank` counts from 1. `columns` in the board's order; `at`: when it was reached, RFC 3339, where the
     board knows (ties `first`); `data`: the JSON that came with the score. Only other programs write scores that are not
     whole.

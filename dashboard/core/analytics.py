@@ -140,7 +140,7 @@ def _of_shards(board: Board, parts: Sequence[Sequence[Pulse]]) -> list[Pulse]:
         else:
             ranks = list(range(1, len(top) + 1))
         pulses.append(
-            Pulse(at_ms, scores, tuple(replace(row, rank=rank) for row, rank in zip(top, ranks, strict=True)))
+            Pulse(at_ms, scores, tuple(row._replace(rank=rank) for row, rank in zip(top, ranks, strict=True)))
         )
     return pulses
 

@@ -9,7 +9,6 @@ knows it, handed in by the caller.
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 from dashboard.core.calendars import period_of
 from dashboard.errors import InvalidInput
@@ -58,7 +57,7 @@ def decayed(settings: BoardSettings, rows: Sequence[Standing], at_ms: int) -> tu
     """Rows of a ranking with what their scores are worth at a moment."""
     if settings.half_life_s is None:
         return tuple(rows)
-    return tuple(replace(row, score=worth(settings, row.score, at_ms)) for row in rows)
+    return tuple(row._replace(score=worth(settings, row.score, at_ms)) for row in rows)
 
 
 def moment_ms(board: Board, period_id: str, now_ms: int) -> int:

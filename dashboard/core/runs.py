@@ -78,6 +78,10 @@ def ranked(
     settings: BoardSettings, rows: Sequence[tuple[bytes, float]], data: Sequence[bytes] | None = None
 ) -> tuple[Standing, ...]:
     """The rows of a ranking from its first on, with the ranks that its ties give them."""
+    if settings.ties == "plain" and data is None and not settings.columns:  # as most are
+        return tuple(
+            [Standing(n, name.decode(errors="replace"), number(score)) for n, (name, score) in enumerate(rows, 1)]
+        )
     found: list[Standing] = []
     tied, same = settings.ties in ("shared", "dense"), COLUMN * len(settings.columns)
     rank = 0

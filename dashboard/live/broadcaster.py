@@ -4,16 +4,16 @@ Owns: the tick, the polling of rung boards, the sweep that heals lost rings, `sy
 Leaves to others: frames (`view.py`), hearing rings (`doorbell.py`), who watches (`audience.py`), connections (`publish`,
 `enter` and `leave` are handed in).
 
-A tick costs one read of versions for the boards that rang lately, and one read of rows for those that changed and are
-watched. A board nobody watches costs nothing. A board whose ranking other programs write, or whose scores decay, is read
-a few times a second.
+A tick goes from portion to portion of the watched boards that rang lately: one read of their versions, one of the rows of
+those that changed, their frames, then others have their turn. A board nobody watches costs nothing. A board whose ranking
+other programs write, or whose scores decay, is read a few times a second.
 """
 
 import logging
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from threading import Condition, Event, Lock
@@ -39,8 +39,17 @@ LOOK_S = 0.25
 """Between two looks at a watched board that changes without a ring: other programs write it, or its scores decay."""
 AWAY_S = 1.0
 SYNC_S = 10.0
+PORTION = 400
+"""Most rows in a portion of a tick, unless one board alone has more: about 2 ms of work."""
+BOARD_ROWS = 10
+"""What a board costs besides its rows, in rows."""
 
 Publish = Callable[[str, Frame, str, Callable[[], Frame]], None]
+
+
+def give_way() -> None:
+    """Let others run: all that is ready where eventlet is, else whoever waits for the interpreter."""
+    time.sleep(0)
 
 
 @dataclass(slots=True)
@@ -52,16 +61,21 @@ class _Watch:
     viewers: set[str] = field(default_factory=set)
     shows: tuple[str, int, str] | None = None
     silent: bool = False
-    positions: tuple[tuple[int, int], ...] = ((0, 0),)
+    positions: tuple[str, ...] = ABSENT.positions
 
     @property
     def room(self) -> str:
         return self.view.room
 
+    @property
+    def reached(self) -> tuple[tuple[int, int], ...]:
+        """How far in each shard's events."""
+        return tuple(map(parse_position, self.positions))
+
 
 class Broadcaster:
     """`publish(event, frame, room, whole)` sends to all in a room, and may send who does not keep up `whole()` in the place
-    of that frame and those before it; `enter` and `leave` (viewer, room) change rooms.
+    of that frame and those before it; `enter` and `leave` (viewer, room) change rooms; `pause` lets others run.
     """
 
     def __init__(
@@ -74,17 +88,19 @@ class Broadcaster:
         leave: Move,
         *,
         tick_ms: int,
+        pause: Callable[[], object] = give_way,
     ) -> None:
         self._boards = boards
         self._rankings = rankings
         self._clock = clock
         self._publish = publish
         self._tick_s = tick_ms / 1000
+        self._pause = pause
         self._audience: Audience[_Watch] = Audience(enter, leave)
         self._rung: dict[str, float] = {}
         self._bell = Lock()
         self._sweep_at = self._look_at = 0.0
-        self._changed = Condition()  # `gone` takes it again: sending can show that one who polls is dead
+        self._changed = Condition()  # taken twice where a frame finds out that who polls is gone
         self._woken = Event()
         self._stop = Event()
         self._epochs = (f"{secrets.token_hex(4)}-{n}" for n in count(1))
@@ -104,7 +120,7 @@ class Broadcaster:
             if watch is None:
                 view.epoch = next(self._epochs)
                 watch = _Watch(topic, view)
-                self._refresh([watch], [topic.board], strict=True)
+                self._refresh([watch], strict=True)
                 self.ring(topic.board)
             self._audience.join(viewer, topic.name, watch)
             return watch.view.snapshot()
@@ -151,7 +167,7 @@ class Broadcaster:
         with turn(self._changed):
             watch = self._audience.of(viewer, topic.name)
             self.ring(topic.board, timeout_s)
-            if not self._changed.wait_for(lambda: is_reached(watch.positions, wanted), timeout_s):
+            if not self._changed.wait_for(lambda: is_reached(watch.reached, wanted), timeout_s):
                 raise SyncTimeout(f"{topic.name} has not come to {position} within {timeout_s:g} s: is that its event?")
             return watch.view.seq
 
@@ -210,7 +226,10 @@ class Broadcaster:
         return rests
 
     def tick(self) -> None:
-        """Send what changed since the last tick. At most two round trips, none where nothing rang."""
+        """Send what changed since the last tick. At most two round trips for each portion, none where nothing rang.
+
+        Between two portions the turn is free: viewers come and go, and `sync` goes on.
+        """
         with self._changed:
             now = time.monotonic()
             rung = self._ringing(now)
@@ -222,9 +241,14 @@ class Broadcaster:
                 self._look_at = now + LOOK_S
             wanted = self._audience.watches.values()
             watches = [w for w in wanted if sweep or (look and w.silent) or w.topic.board in rung]
-            if watches:
-                self._refresh(watches, {watch.topic.board for watch in watches}, look=look)
-                self._changed.notify_all()
+        for n, portion in enumerate(_portions(watches)):
+            if n:
+                self._pause()
+            with self._changed:
+                here = [watch for watch in portion if self._audience.watches.get(watch.room) is watch]
+                if here:
+                    self._refresh(here, look=look)
+                    self._changed.notify_all()
 
     def _ringing(self, now: float) -> set[str]:
         with self._bell:
@@ -232,10 +256,8 @@ class Broadcaster:
             self._rung = {board: until for board, until in self._rung.items() if until > now}
             return rung
 
-    def _refresh(
-        self, watches: Iterable[_Watch], boards: Iterable[str], *, look: bool = True, strict: bool = False
-    ) -> None:
-        names = list(boards)
+    def _refresh(self, watches: Iterable[_Watch], *, look: bool = True, strict: bool = False) -> None:
+        names = list({watch.topic.board for watch in watches})
         versions = dict(zip(names, self._boards.versions(names), strict=True))  # before the rows: see snapshots()
         stale: list[tuple[_Watch, Board | None, Version, str]] = []
         moving: set[str] = set()
@@ -247,7 +269,7 @@ class Broadcaster:
             watch.silent = shared or decays
             changed = watch.shows != (version.revision, version.number, period_id)
             if not changed and not shared and not (decays and look):
-                watch.positions = tuple(map(parse_position, version.positions))
+                watch.positions = version.positions
             else:
                 stale.append((watch, board, version, period_id))
                 moving |= {watch.topic.board} if changed else set()
@@ -262,7 +284,7 @@ class Broadcaster:
                 self._publish("board", frame, watch.room, watch.view.whole)
                 self.frames += len(watch.viewers)
             watch.shows = (version.revision, version.number, period_id)
-            watch.positions = tuple(map(parse_position, version.positions))
+            watch.positions = version.positions
 
     def _ranking(self, topic: Topic, version: Version, strict: bool) -> tuple[Board | None, str]:
         if version is ABSENT:
@@ -293,6 +315,24 @@ class Broadcaster:
             wanted = [(boards[name], period_id, limit) for (name, period_id), limit in limits.items()]
             pages |= {(page.board, page.period): page for page in self._rankings.snapshots(wanted)}
         return pages
+
+
+def _portions(watches: Iterable[_Watch]) -> Iterator[list[_Watch]]:
+    """Cut where others shall have their turn. Watches of one board stay together, so that its rows are read once."""
+    boards: dict[str, list[_Watch]] = {}
+    for watch in watches:
+        boards.setdefault(watch.topic.board, []).append(watch)
+    portion: list[_Watch] = []
+    rows = 0
+    for those in boards.values():
+        more = sum(BOARD_ROWS + len(watch.view.rows) for watch in those)
+        if portion and rows + more > PORTION:
+            yield portion
+            portion, rows = [], 0
+        portion += those
+        rows += more
+    if portion:
+        yield portion
 
 
 def parse_position(text: str) -> tuple[int, int]:

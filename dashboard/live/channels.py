@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
-from threading import Lock
+from threading import RLock
 
 from dashboard.core.clock import Clock
 from dashboard.core.periods import rfc3339
@@ -44,7 +44,7 @@ class ChannelFeed:
         self._emit = emit
         self._audience: Audience[_Watch] = Audience(enter, leave)
         self._coming: Counter[str] = Counter()  # viewers who wait for Redis to confirm a channel
-        self._lock = Lock()
+        self._lock = RLock()  # taken twice where a frame finds out that who polls is gone
         self._epochs = (f"{secrets.token_hex(4)}-{n}" for n in count(1))
         self._subscription = Subscription(client, self._hear, self._tell_gap)
         self.run = self._subscription.run
@@ -100,5 +100,5 @@ class ChannelFeed:
             return
         detail = f"Subscribed again after {away_s:.1f} s; what was published meanwhile is not shown."
         with self._lock:
-            for watch in self._audience.watches.values():
+            for watch in list(self._audience.watches.values()):
                 self._emit("notice", {"code": "resubscribed", "detail": detail, "topic": watch.topic}, watch.room)

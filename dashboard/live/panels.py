@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from threading import Event, Lock
+from threading import Event, RLock
 from typing import Any
 
 from dashboard.errors import InvalidInput, StoreUnavailable
@@ -44,7 +44,7 @@ class Panels:
         self._readers = readers
         self._emit = emit
         self._audience: Audience[_Watch] = Audience(enter, leave)
-        self._lock = Lock()
+        self._lock = RLock()  # taken twice where a frame finds out that who polls is gone
         self._stop = Event()
         self._epochs = (f"{secrets.token_hex(4)}-{n}" for n in count(1))
 

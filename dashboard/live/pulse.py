@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from threading import Event, Lock
+from threading import Event, RLock
 from time import monotonic
 
 from dashboard.core.analytics import Analytics, as_point
@@ -74,7 +74,7 @@ class PulseFeed:
         self._clock = clock
         self._emit = emit
         self._audience: Audience[_Watch] = Audience(enter, leave)
-        self._lock = Lock()
+        self._lock = RLock()  # taken twice where a frame finds out that who polls is gone
         self._stop = Event()
         self._epochs = (f"{secrets.token_hex(4)}-{n}" for n in count(1))
         self._beaten = monotonic()
@@ -144,7 +144,7 @@ class PulseFeed:
             except StoreUnavailable as error:
                 if monotonic() - self._beaten >= SILENT_S and not self._told:
                     self._told = True
-                    for watch in self._audience.watches.values():
+                    for watch in list(self._audience.watches.values()):
                         notice = {"code": error.code, "detail": error.detail, "topic": watch.topic.name}
                         self._emit("notice", notice, watch.room)
                 raise

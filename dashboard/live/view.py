@@ -4,6 +4,7 @@ Owns: `seq`, the choice between a full frame and changed rows. Pure: no clock, n
 """
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 from dashboard.values import Page, Standing
@@ -16,7 +17,7 @@ Frame = dict[str, Any]
 
 def changed_rows(old: Sequence[Standing], new: Sequence[Standing]) -> list[Standing]:
     """The rows of `new` whose position held something else in `old`."""
-    return [standing for i, standing in enumerate(new) if i >= len(old) or old[i] != standing]
+    return [standing for held, standing in zip_longest(old[: len(new)], new) if held != standing]
 
 
 def room_of(topic: str, limit: int) -> str:

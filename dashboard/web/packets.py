@@ -4,9 +4,9 @@ Owns: what is a packet we take. One that is not becomes an event that is answere
 at all; left to itself, the library writes a traceback to the log and its sender waits for ever. Leaves to others: events.
 """
 
+from json import JSONEncoder
 from typing import Any
 
-from flask import json
 from socketio import packet
 
 from dashboard.errors import MalformedInput, ScorecastError
@@ -18,12 +18,15 @@ MALFORMED = "malformed"
 """The event that a malformed packet becomes; its payload is a ScorecastError."""
 
 
+encode = JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
 class Json:
     """JSON as sockets send it: short, and strict about what comes in."""
 
     @staticmethod
     def dumps(value: object, **_: object) -> str:
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        return encode(value)
 
     @staticmethod
     def loads(text: str | bytes, **_: object) -> Any:

@@ -28,6 +28,7 @@ from dashboard.store import keys
 from dashboard.store.scripts import Scripts
 from dashboard.values import MAX_SCORE, BoardSettings, Column, Mark, PeriodKind, Result, Review, Score
 from tests.core.times import DAY_MS, away_from_midnight, store_ms, with_host_clock
+from tests.store.trips import trips
 from tests.stored import stored
 
 DEFAULT = BoardSettings()
@@ -438,10 +439,17 @@ def test_hundreds_of_boards_are_listed_in_three_round_trips(parts: Parts, board:
     found = [other.name for other in counted.all() if other.name.startswith(board)]
     assert found == [f"{board}-{number:03}" for number in range(300)]
     assert len(calls) == 3
-    versions = counted.versions([*found, "nobody's"])
-    assert len(calls) == 4
+
+
+def test_the_versions_of_a_hundred_boards_are_read_in_one_round_trip(parts: Parts, board: str) -> None:
+    names = [f"{board}-{number:02}" for number in range(100)]
+    for name in names:
+        parts.boards.put(name, DEFAULT)
+    versions = parts.boards.versions([*names, "nobody's"])
     assert versions[-1] == ABSENT
-    assert len({version.revision for version in versions}) == 301
+    assert len({version.revision for version in versions}) == 101
+    assert trips(parts.client, lambda: parts.boards.versions(names)) == 1
+    assert trips(parts.client, lambda: [parts.boards.versions([name]) for name in names]) == 100  # control
 
 
 class _Counting:

@@ -3,7 +3,6 @@
 import random
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -33,7 +32,7 @@ def among(settings: BoardSettings, rows: Sequence[Standing]) -> list[Standing]:
         if settings.ties not in ("shared", "dense") or merit != last:
             rank = rank + 1 if settings.ties == "dense" else place
         last = merit
-        found.append(replace(row, rank=rank))
+        found.append(row._replace(rank=rank))
     return found
 
 

@@ -8,7 +8,7 @@ from dashboard.core.boards import Boards
 from dashboard.core.clock import Clock
 from dashboard.core.rankings import Rankings
 from dashboard.errors import ScorecastError
-from dashboard.live.broadcaster import Broadcaster
+from dashboard.live.broadcaster import Broadcaster, give_way
 from dashboard.live.topics import parse_topic
 from dashboard.store.client import Client
 from dashboard.store.scripts import Scripts
@@ -29,6 +29,7 @@ class Stage:
         clock: Clock,
         make_boards: Callable[..., Boards] = Boards,
         tick_ms: int = 20,
+        pause: Callable[[], object] = give_way,
     ) -> None:
         self.clock = clock
         scripts = Scripts(client)
@@ -38,7 +39,7 @@ class Stage:
         self.pictures: dict[tuple[str, str], Picture] = {}
         self.sent: list[tuple[str, Frame, str]] = []
         self.broadcaster = Broadcaster(
-            self.boards, self.rankings, self.clock, self._emit, self._enter, self._leave, tick_ms=tick_ms
+            self.boards, self.rankings, self.clock, self._emit, self._enter, self._leave, tick_ms=tick_ms, pause=pause
         )
 
     def subscribe(self, viewer: str, topic: str, limit: int = 10) -> Picture:

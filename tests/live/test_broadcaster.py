@@ -70,29 +70,6 @@ def test_a_score_is_on_the_picture_after_the_tick_that_follows_its_ring(stage: S
     assert picture.rows == top(parts, board) == [{"rank": 1, "player": "a", "score": 5}]
 
 
-def test_a_viewer_may_turn_out_to_be_gone_while_frames_go_out(
-    stage: Stage, parts: Parts, board: str, topic: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The library finds out that one who polls is dead when it is sent something, and says so at once."""
-    stage.subscribe("dead", topic)
-    picture = stage.subscribe("alive", topic)
-    emit = stage.broadcaster._publish
-
-    def publish(*given: Any) -> None:
-        stage.broadcaster.gone("dead")
-        emit(*given)
-
-    monkeypatch.setattr(stage.broadcaster, "_publish", publish)
-    post(parts, board, "a", 5)
-    stage.broadcaster.ring(board)
-    ticking = threading.Thread(target=stage.broadcaster.tick, daemon=True)
-    ticking.start()
-    ticking.join(10)
-    assert not ticking.is_alive()
-    assert picture.rows == top(parts, board)
-    assert stage.broadcaster.viewers == 1
-
-
 def test_all_viewers_of_a_view_get_one_frame_and_each_limit_has_its_own(
     stage: Stage, parts: Parts, board: str, topic: str
 ) -> None:
@@ -254,6 +231,26 @@ def test_rooms_and_watches_end_with_their_last_viewer(stage: Stage, parts: Parts
     stage.broadcaster.ring(board)
     assert calls(parts, stage.broadcaster.tick) == {}
     assert stage.sent == []
+
+
+def test_a_viewer_whom_a_frame_finds_gone_holds_nobody_up(parts: Parts, board: str, topic: str) -> None:
+    """As the library does where one who polls has not answered a ping: it ends the connection within the sending."""
+
+    class Finding(Stage):
+        def _emit(self, event: str, frame: Any, room: str, whole: Any) -> None:
+            self.gone("v")
+            super()._emit(event, frame, room, whole)
+
+    stage = Finding(parts.client, parts.clock)
+    for viewer in ("v", "w"):
+        stage.subscribe(viewer, topic)
+    post(parts, board, "a", 1)
+    ticking = threading.Thread(target=stage.broadcaster.tick, daemon=True)
+    ticking.start()
+    ticking.join(10)
+    assert not ticking.is_alive()
+    assert stage.broadcaster.viewers == 1
+    assert stage.pictures["w", topic].rows == top(parts, board)
 
 
 # Cost -----------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import redis
 from dashboard.store.client import Client, connect
 from dashboard.store.reads import Command, Reads
 from tests.store.servers import Valkey, proxy, valkey
+from tests.store.trips import trips
 
 
 @pytest.fixture(scope="module")
@@ -50,19 +51,12 @@ def test_an_error_is_raised_or_stands_in_its_place_and_the_next_replies_are_righ
     assert reads.ask([("ZCARD", "ranking")]) == [2]
 
 
-def trips(client: Client, commands: int, together: int) -> int:
-    """How often the server had to read from its connections for so many commands, asked so many at a time."""
-    reads = Reads(client)
-    reads.ask([("PING",)])
-    before = int(client.info("stats")["total_reads_processed"])
-    for _ in range(commands // together):
-        reads.ask([("GET", "text")] * together)
-    return int(client.info("stats")["total_reads_processed"]) - before - 1  # without the look itself
-
-
 def test_what_is_asked_together_is_one_trip(client: Client) -> None:
-    assert trips(client, 100, together=100) == 1
-    assert trips(client, 100, together=1) == 100  # control
+    reads = Reads(client)
+    asked: list[Command] = [("GET", "text")] * 100
+    reads.ask(asked)
+    assert trips(client, lambda: reads.ask(asked)) == 1
+    assert trips(client, lambda: [reads.ask([each]) for each in asked]) == 100  # control
 
 
 def test_more_than_one_read_holds_comes_whole(client: Client) -> None:
