@@ -260,7 +260,7 @@ class Oracle(RuleBasedStateMachine):
 def timeless(rows: Any) -> list[Standing]:
     """Rows as the book has them: what the store says of time is not known to it."""
     assert all(json.dumps(row.as_dict()) for row in rows)
-    return [replace(row, at=None) for row in rows]
+    return [row._replace(at=None) for row in rows]
 
 
 class TiesByName(Book):

@@ -117,9 +117,9 @@ def test_control_in_one_portion_they_do(
 
 def test_a_portion_costs_two_round_trips(parts: Parts, board: str) -> None:
     pauses: list[None] = []
-    hall = Hall(parts, board, 60, 10, pause=lambda: pauses.append(None))
+    hall = Hall(parts, board, 30, 10, pause=lambda: pauses.append(None))  # few enough to be asked for in one write
     hall.broadcaster.tick()
-    for portion, portions in ((module.PORTION, 3), (10_000, 1)):
+    for portion, portions in ((module.PORTION, 2), (10_000, 1)):
         pauses.clear()
         hall.post(portion)
         with pytest.MonkeyPatch.context() as patch:
