@@ -35,6 +35,11 @@ board was out of date.
 """
 
 
+def too_many() -> StoreUnavailable:
+    """What is told where as many wait as may."""
+    return StoreUnavailable("Too many scores wait for Redis; try again shortly.")
+
+
 class Pipe(Protocol):
     """A connection on which calls do not wait for each other; see `wire/pipe.py`."""
 
@@ -82,7 +87,7 @@ class Intake:
             return False
         count = self._count + len(scores)
         if count > self._most_waiting:
-            self._later(partial(done, StoreUnavailable("Too many scores wait for Redis; try again shortly.")))
+            self._later(partial(done, too_many()))
             return True
         self._count = count
         self._waiting.append((known, (scores, done)))

@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from dashboard.core.intake import Pipe
+from dashboard.core.intake import Pipe, too_many
 from dashboard.core.limits import Caller, Limits
-from dashboard.errors import StoreUnavailable
 from dashboard.store.rate_limit import SCRIPT, Claim, command, decisions
 from dashboard.store.scripts import answering
 from dashboard.values import RateDecision
@@ -38,7 +37,7 @@ class Turnstile:
         if not self._pipe.ready:
             return False
         if self._waiting >= MOST_WAITING:
-            self._later(partial(done, StoreUnavailable("Too many scores wait for Redis; try again shortly.")))
+            self._later(partial(done, too_many()))
             return True
         claims = self._limits.claims(guard, caller, n, players)
         self._pipe.call(SCRIPT, *command(claims), lambda reply: done(self._outcome(claims, reply, n)))

@@ -103,7 +103,7 @@ class HotDesk:
 
 
 def _answered(is_batch: bool, outcome: Outcome | Exception, decisions: Sequence[RateDecision]) -> Answer:
-    said = limit_headers(decisions) if decisions else ()
+    said = limit_headers(decisions)
     try:
         if isinstance(outcome, Exception):
             raise outcome

@@ -19,7 +19,7 @@ from dashboard.store import keys
 from dashboard.web.hot_events import LONGEST
 from tests.conftest import Api, ServerProcess, Start
 from tests.store.hold import wait_until
-from tests.web.test_lanes import SETTINGS, TEXTS, some_score, state
+from tests.web.test_lanes import SETTINGS, TEXTS, some_score, some_were_refused, state
 from tests.wire.client import Raw, masked
 
 BODIES = [text.decode(errors="replace") for text in TEXTS if text.isascii()]
@@ -140,8 +140,7 @@ def test_both_lanes_give_the_same_answers_and_do_the_same(url: str, board: str) 
 
 def test_both_lanes_count_alike_and_refuse_alike(limited: str, board: str) -> None:
     assert compare(limited, board, 1, 300) > 30
-    refused = requests.get(f"{limited}/api/v1/limits", timeout=10).json()["subjects"]
-    assert any(subject["remaining"] == 0 for subject in refused), "a control: some reached their limit"
+    assert some_were_refused(limited), "a control: some reached their limit"
 
 
 @pytest.mark.soak
